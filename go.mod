@@ -1,0 +1,3 @@
+module github.com/partita-dev/partita
+
+go 1.26

@@ -1,0 +1,209 @@
+// Package store is the contract that every store of Partita keeps: writes as transactions in one
+// partition, committed in groups, each with its own outcome; reads that give rows and version from
+// one snapshot; a change log without gaps. Package storetest states it as tests.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// Store holds the rows, heads, changes and outcomes of one model. It is safe for concurrent use.
+//
+// Errors are *fault.Error. Unavailable: not done, and sure of it. Deadline: see Write.Unknown.
+type Store interface {
+	// Read answers one query, and those in Also, from one snapshot.
+	Read(ctx context.Context, p Partition, q *Query) (*Result, error)
+
+	// Commit carries out writes, together with what others have submitted, and returns when each
+	// has its Result. It never returns early with a write under way, except that a write whose ctx
+	// ends while it still waits in the queue is taken out and fails with fault.Deadline.
+	Commit(ctx context.Context, ws ...*Write)
+
+	// Head gives the version of a partition; 0 for one that was never written.
+	Head(ctx context.Context, p Partition) (uint64, error)
+
+	// Changes gives the changes of a partition with versions above after, in order, at most limit.
+	// If the first of them was pruned already, the error has code fault.NotFound.
+	Changes(ctx context.Context, p Partition, after uint64, limit int) ([]*Change, error)
+
+	// Partitions lists partitions of a family in the order of their values, above after (null:
+	// from the start), at most limit. For sweeps and exports: it may be slow, and is not isolated.
+	Partitions(ctx context.Context, f *model.Family, after model.Value, limit int) ([]model.Value, error)
+
+	// Scan lists all rows of an entity over all partitions in the order of partition and key, above
+	// after (partition value, then key; nil: from the start), at most limit. For exports.
+	Scan(ctx context.Context, e *model.Entity, after []model.Value, limit int) ([]*model.Row, error)
+
+	// Prune deletes, in one partition, changes and outcomes that are older than the retention
+	// allows, and says how many. The newest change always stays.
+	Prune(ctx context.Context, p Partition, changesBefore, outcomesBefore time.Time) (int, error)
+
+	// Info tells what this store is. It does not change while the store is open.
+	Info() Info
+
+	// Stats gives figures for people: sizes, queues, pools.
+	Stats(ctx context.Context) (Stats, error)
+
+	// Broken is closed when the store must not be used any more, as after a failed fsync; Cause
+	// then says why. The node stops.
+	Broken() <-chan struct{}
+	Cause() error
+
+	// Close finishes what is under way and gives everything back. It may be called twice.
+	Close() error
+}
+
+// Info tells what a store is.
+type Info struct {
+	Kind        string // "sqlite", "postgres"
+	Version     string // of the engine
+	Incarnation string // new at creation, restore and promotion
+	Secret      []byte // 32 random bytes made with the incarnation: signs cursors; never shown
+	Place       string // for people, without secrets
+}
+
+// Stats are figures of a store for people and metrics.
+type Stats struct {
+	Bytes        int64 // on disk
+	QueueLength  int   // writes that wait for a group
+	QueueBound   int
+	Groups       uint64 // groups committed since open
+	GroupWrites  uint64 // writes in them
+	Readers      int    // connections for reads
+	ReadersInUse int
+}
+
+// Partition names one partition.
+type Partition struct {
+	Family *model.Family
+	Value  model.Value // canonical, never null
+}
+
+// Query is one read of a partition.
+type Query struct {
+	Read     *model.Read
+	Args     *model.Args   // by Read.Params
+	From, To model.Value   // bounds of Read.Range, half-open; null: none
+	Cursor   []model.Value // values of Read.Sort of the row to go on from, exclusive; nil: from the start
+	Back     bool          // the page before Cursor instead of the page after it
+	Now      time.Time     // rows whose Keep is over by then are not shown
+	Also     []*Query      // gets in the same partition and snapshot; their own Also is ignored
+}
+
+// Result is the answer to a query.
+type Result struct {
+	Version uint64       // of the partition, in the same snapshot
+	Rows    []*model.Row // in the order of Read.Sort, Back or not
+	More    bool         // there are more rows in the direction of the query
+	Also    []*model.Row // by Query.Also; nil where there is no row
+}
+
+// Write is one write on its way. The caller fills the first part and does not touch it until
+// Commit has returned.
+type Write struct {
+	Partition Partition
+	ID        [16]byte  // the internal id, unique
+	Name      string    // of the write, for the change
+	Revision  string    // of the model
+	Now       time.Time // `now`, fixed once
+	Key       *Key      // nil: not idempotent
+	Needs     []Need    // what Check and Apply will look at: a hint, so that one round trip fetches it
+	Alone     bool      // runs user code: never in a group
+
+	// Check is run first, before a stored outcome is replayed: the rule. nil: nothing to check.
+	Check func(tx Tx) error
+	// Apply does the work and returns the outcome to be kept under Key. It may run more than once;
+	// the last run counts, so it must not touch anything but tx and what it returns. An error
+	// undoes everything it did. A write that changes no row and emits nothing takes no version.
+	Apply func(tx Tx) (outcome []byte, err error)
+	// Refuse turns a deterministic error of Apply into an outcome to be kept under Key, so that a
+	// repeat gets the same answer. nil: refusals are not kept.
+	Refuse func(err error) []byte
+
+	Result WriteResult
+}
+
+// WriteResult is what came of a write. Exactly one of Err and a usable Outcome is given, but for
+// a replayed refusal, whose Outcome tells it.
+type WriteResult struct {
+	Err      error
+	Unknown  bool    // with Err: it may have been committed all the same
+	Version  uint64  // of the partition after the write; for a replay that of the first time
+	Change   *Change // nil for a replay, an error, or a write that changed nothing
+	Outcome  []byte
+	Replayed bool
+}
+
+// Key identifies repeats of one request within a partition.
+type Key struct {
+	Hash        [32]byte // of principal and Idempotency-Key
+	Fingerprint [32]byte // of write, body and If-Match: another one means fault.KeyReused
+}
+
+// Need is a row that a write will look at.
+type Need struct {
+	Entity *model.Entity
+	Key    []model.Value // without the partition
+}
+
+// Tx is what a write sees and does inside its partition's transaction. It sees its own effects. It
+// is not safe for concurrent use and not valid after Apply returns.
+type Tx interface {
+	// Version is the version that this write will take.
+	Version() uint64
+	// Get returns the row of that key, nil if there is none.
+	Get(e *model.Entity, key []model.Value) (*model.Row, error)
+	// List returns rows in key order that equal all conditions (one value each), at most limit.
+	List(e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error)
+	// Expired returns rows of an entity whose Keep was over at now, at most limit.
+	Expired(e *model.Entity, now time.Time, limit int) ([]*model.Row, error)
+	// Insert adds a row; values are by Field.Pos, complete and checked. fault.Exists where the key
+	// is taken, fault.NotUnique where a unique value is.
+	Insert(e *model.Entity, values []model.Value) (*model.Row, error)
+	// Update replaces the values of a row that Get or List returned; partition and key stay.
+	Update(e *model.Entity, before *model.Row, values []model.Value) (*model.Row, error)
+	// Delete removes a row that Get or List returned.
+	Delete(e *model.Entity, row *model.Row, expired bool) error
+	// Next takes the next number of a field with `default: next`. Numbers have no gaps and are
+	// never used twice, even when the row is deleted.
+	Next(e *model.Entity, f *model.Field) (int64, error)
+	// Emit adds an event to the change.
+	Emit(ev Event)
+}
+
+// Change is what one commit did.
+type Change struct {
+	Partition Partition
+	Version   uint64
+	ID        [16]byte
+	Write     string
+	Revision  string // of the model that wrote it
+	Time      time.Time
+	Rows      []model.RowChange
+	Events    []Event
+	// Foreign is set on a change that was read back and cannot be interpreted with this model:
+	// Rows is then incomplete, and whoever follows changes must assume that anything changed.
+	Foreign bool
+}
+
+// Event is one emitted event.
+type Event struct {
+	Name string
+	Data []byte // a JSON object
+}
+
+// Options are what every adapter takes. The zero value of each field is usable.
+type Options struct {
+	// OnChange is called for every change of this node's own commits, after they are durable and
+	// before Commit returns, in the order of versions within a partition. It must be quick.
+	OnChange func(*Change)
+	// Queue bounds the writes that wait; more are refused with fault.Overloaded. Default 4096.
+	Queue int
+	// Group bounds the writes of one group. Default 256.
+	Group int
+	// Readers is the number of connections for reads. Default: twice the CPUs, at least 4.
+	Readers int
+}
