@@ -26,9 +26,9 @@ const (
 type Answer struct {
 	Body    []byte
 	ETag    string
-	Found   bool      // false: a get without a row; cached in a share of its own
-	Version uint64    // of the partition when it was read
-	Time    time.Time // just before the snapshot was taken, with its monotonic reading
+	Found   bool       // false: a get without a row; cached in a share of its own
+	Version uint64     // of the partition when it was read
+	Time    time.Time  // just before the snapshot was taken, with its monotonic reading
 	Row     *model.Row // of an internal get (a rule's loaded row); nil otherwise
 }
 
@@ -77,3 +77,6 @@ The face that internal/engine uses, to be kept as it is:
 	func (c *Cache) Stats() Stats
 	func (c *Cache) Close()
 */
+
+// Cache is one node's first tier. Make one with New. It is safe for concurrent use.
+type Cache struct{}
