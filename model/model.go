@@ -160,7 +160,7 @@ type Read struct {
 	ID        int
 	Name      string
 	Of        *Entity
-	List      bool // many rows; otherwise a get by the full key
+	List      bool     // many rows; otherwise a get by the full key
 	Params    []*Input // what a request gives: the partition field, then a get's key or a list's By, then Filter (not Required)
 	By        []*Field
 	Filter    []*Field
