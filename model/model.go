@@ -335,6 +335,7 @@ type Event struct {
 	Family  *Family // of the writes that emit it
 	Data    []EventField
 	Deliver []string // webhook addresses
+	Inputs  []*Input // what expressions see as `event`: the partition field of Family, then Data
 	Then    *Then
 	After   time.Duration
 }
@@ -351,7 +352,8 @@ type EventField struct {
 type Then struct {
 	Write   *Write
 	Each    *Read
-	EachKey []NamedExpr
+	EachKey []NamedExpr // one for each of Each.Params
+	Item    []*Input    // what expressions see as `item`: by place in Each.Fields; nil without Each
 	With    []NamedExpr
 	Done    *Write
 	Refused *Write
