@@ -1,0 +1,50 @@
+# What one can do here. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+GO      ?= go
+BIN     := bin/partita
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## Build the static binary bin/partita
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/partita
+
+.PHONY: run
+run: build ## Build, and serve the shop of examples/shop from ./partita-data
+	@$(BIN) serve examples/shop/shop.yaml
+
+.PHONY: setup
+setup: ## Install what the tests need and this machine lacks
+	@scripts/setup.sh
+
+.PHONY: fmt
+fmt: ## Format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: lint
+lint: ## Check formatting, then run go vet and golangci-lint
+	@scripts/lint.sh
+
+.PHONY: test
+test: setup lint ## The whole check: format, vet, lint, all tests with the race detector
+	$(GO) run ./internal/tools/gotest -race -timeout 12m ./...
+
+.PHONY: soak
+soak: setup ## The long forms of the tests: hours, not minutes
+	PARTITA_SOAK=1 $(GO) run ./internal/tools/gotest -race -timeout 12h ./...
+
+.PHONY: bench
+bench: build ## Measure against floors and peers; writes bench/RESULTS.md
+	$(MAKE) -C bench run
+
+.PHONY: clean
+clean: ## Remove what was built; data stays
+	rm -rf bin build

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTally(t *testing.T) {
+	tests := []struct {
+		name, events string
+		well         bool
+		want         []string
+	}{
+		{"all pass", `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"chatter\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Elapsed":1.5}`, true, []string{"PASS: 1 packages, 1 tests passed"}},
+		{"a failure shows its output", `{"Action":"output","Package":"p","Test":"TestA","Output":"got 1, want 2\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}`, false, []string{"got 1, want 2", "FAILED: p TestA", "FAIL: 1 packages"}},
+		{"a skip is a failure", `{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"no browser\n"}
+{"Action":"skip","Package":"p","Test":"TestB"}
+{"Action":"pass","Package":"p"}`, false, []string{"SKIPPED, which counts as failed: p TestB", "no browser"}},
+		{"a package that does not build", `{"ImportPath":"p [p.test]","Action":"build-output","Output":"undefined: x\n"}
+{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}`, false, []string{"undefined: x"}},
+		{"nothing ran", `{"Action":"skip","Package":"p"}`, false, []string{"FAIL: 0 packages"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			y := newTally(&out)
+			y.follow(strings.NewReader(tt.events))
+			if got := y.close(time.Second); got != tt.well {
+				t.Errorf("well = %v, want %v", got, tt.well)
+			}
+			for _, w := range tt.want {
+				if !strings.Contains(out.String(), w) {
+					t.Errorf("%q is missing in:\n%s", w, out.String())
+				}
+			}
+		})
+	}
+}
