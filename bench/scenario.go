@@ -80,9 +80,9 @@ type contender struct {
 	next request
 }
 
-// rounds lets each contender take its turn, several times over.
-func (b *run) rounds(group string, cs []contender) error {
-	for round := range b.rounds {
+// turns lets each contender take its turn, several times over.
+func (b *run) turns(group string, cs []contender) error {
+	for round := range b.options.rounds {
 		for _, c := range cs {
 			own, its := ownCPU(), c.s.cpu()
 			r, err := load(c.s.addr, b.conns, b.round, uint64(round), c.want, c.next)
@@ -125,7 +125,7 @@ func (b *run) cached() error {
 	if err != nil {
 		return err
 	}
-	err = b.rounds("cached", []contender{
+	err = b.turns("cached", []contender{
 		{"bare net/http", bareFloor, 200, b.get("/v1/order/", nil)},
 		{"hand-written cache", hand, 200, b.get("/v1/order/", nil)},
 		{"Partita, cached", p, 200, b.get("/v1/order/", nil)},
@@ -160,7 +160,7 @@ func (b *run) uncached() error {
 		q = append(q, pocketID(r.IntN(orders))...)
 		return append(q, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
 	}
-	err = b.rounds("uncached", []contender{
+	err = b.turns("uncached", []contender{
 		{"hand-written net/http + SQLite", hand, 200, b.get("/v1/order/", nil)},
 		{"Partita, fresh 0", p, 200, b.get("/v1/order_now/", nil)},
 		{"PocketBase", pocket, 200, record},
@@ -193,7 +193,7 @@ func (b *run) writes() error {
 	record := func(r *rand.Rand, q []byte) []byte {
 		return b.post(q, "/api/collections/orders/records", r.IntN(customers), r)
 	}
-	err = b.rounds("write", []contender{
+	err = b.turns("write", []contender{
 		{"hand-written, a transaction each", floors["sqlite-write"], 201, place},
 		{"hand-written, group commit", floors["sqlite-group"], 201, place},
 		{"Partita", p, 201, place},
