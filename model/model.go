@@ -26,6 +26,8 @@ type Model struct {
 	Limits    []*Limit
 	Metrics   []*Metric
 	Access    *Access // nil: the model has none, and only loopback may be served
+
+	tagged map[*Entity][]*Read // what Touches looks at, by entity; nil before prepareTags
 }
 
 // Family is one kind of partition, such as "customer".
