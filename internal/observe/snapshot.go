@@ -1,0 +1,180 @@
+package observe
+
+import "time"
+
+// Window is the stretch of time that figures cover, up to now.
+type Window string
+
+// The windows that are kept.
+const (
+	Last10s    Window = "10s"
+	Last1m     Window = "1m"
+	Last5m     Window = "5m"
+	Last1h     Window = "1h"
+	SinceStart Window = "start"
+)
+
+// seconds gives the length of a window, 0 for SinceStart, and whether it is one.
+func (w Window) seconds() (int, bool) {
+	switch w {
+	case Last10s:
+		return 10, true
+	case Last1m:
+		return 60, true
+	case Last5m:
+		return 5 * 60, true
+	case Last1h:
+		return 60 * 60, true
+	case SinceStart:
+		return 0, true
+	}
+	return 0, false
+}
+
+// Valid tells whether w is one of the windows that are kept.
+func (w Window) Valid() bool { _, ok := w.seconds(); return ok }
+
+// Snapshot is what the service knows about itself at one moment. Times and latencies are seconds,
+// rates are per second, shares lie between 0 and 1.
+type Snapshot struct {
+	Service  string    `json:"service"`
+	Revision string    `json:"revision"` // of the model
+	Version  string    `json:"version"`  // of the program
+	Time     time.Time `json:"time"`
+	Started  time.Time `json:"started"`
+	Uptime   float64   `json:"uptime"`
+	Window   Window    `json:"window"`
+	Covered  float64   `json:"covered"` // seconds that the figures really cover: less than the window soon after the start
+
+	State      Overall     `json:"state"`
+	Components []Component `json:"components"`
+
+	Total    Total      `json:"total"`
+	Chart    Chart      `json:"chart"`
+	Reads    []Pattern  `json:"reads"`
+	Writes   []Pattern  `json:"writes"`
+	Business []Business `json:"business"`
+
+	Cache    *CacheFigures `json:"cache,omitempty"`
+	Store    *StoreFigures `json:"store,omitempty"`
+	Process  Process       `json:"process"`
+	Inactive []string      `json:"inactive"` // parts of the model that this release does not act on
+}
+
+// Total is the whole service in one line.
+type Total struct {
+	Requests uint64  `json:"requests"`
+	Rate     float64 `json:"rate"`
+	Failed   float64 `json:"failed_share"`  // the service is to blame
+	Refused  float64 `json:"refused_share"` // the request is to blame
+	Latency
+	HitShare float64 `json:"hit_share"` // of the reads that the cache was asked for
+}
+
+// Latency gives percentiles, each at most a few percent off; 0 where nothing was measured.
+type Latency struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+}
+
+// Chart is the recent past of the whole service in equal steps, oldest first.
+type Chart struct {
+	Step   int       `json:"step"`   // seconds
+	Points int       `json:"points"` // how many there are when the chart is full
+	Rate   []float64 `json:"rate"`
+	Failed []float64 `json:"failed"` // per second
+	P50    []float64 `json:"p50"`
+	P99    []float64 `json:"p99"`
+}
+
+// Pattern is one read or write.
+type Pattern struct {
+	Name     string  `json:"name"`
+	Requests uint64  `json:"requests"`
+	Rate     float64 `json:"rate"`
+	Latency
+	Mean     float64      `json:"mean"`
+	Store    Latency      `json:"store"` // of the time spent waiting for the store, where it was asked
+	Failed   float64      `json:"failed_share"`
+	Errors   []ErrorCount `json:"errors"`
+	Cache    *Outcomes    `json:"cache,omitempty"`     // reads only
+	Age      *Latency     `json:"age,omitempty"`       // of answers from the cache; reads only
+	StaleAge *Latency     `json:"stale_age,omitempty"` // of stale answers; reads only
+	Replayed uint64       `json:"replayed"`            // writes only: answered again by their idempotency key
+	Trend    []float64    `json:"trend"`               // rate in the steps of the Chart
+}
+
+// ErrorCount is how often one kind of error was answered.
+type ErrorCount struct {
+	Code  string `json:"code"`
+	Kind  string `json:"kind"` // failed: the service is to blame; refused: the request; answer: not found
+	Count uint64 `json:"count"`
+}
+
+// Outcomes counts how answers came about.
+type Outcomes struct {
+	Hit       uint64 `json:"hit"`
+	Miss      uint64 `json:"miss"`
+	Joined    uint64 `json:"joined"`
+	Refreshed uint64 `json:"refreshed"`
+	Stale     uint64 `json:"stale"`
+	Bypass    uint64 `json:"bypass"`
+}
+
+// Business is one business metric.
+type Business struct {
+	Name   string    `json:"name"`
+	Of     string    `json:"of"`     // the pattern it counts
+	Kind   string    `json:"kind"`   // count or sum
+	Total  float64   `json:"total"`  // since start
+	Window float64   `json:"window"` // in the window
+	Rate   float64   `json:"rate"`
+	Trend  []float64 `json:"trend"`            // per step of the Chart
+	Series []Labeled `json:"series,omitempty"` // by labels, largest first
+}
+
+// Labeled is the part of a business metric that has these labels.
+type Labeled struct {
+	Labels map[string]string `json:"labels"`
+	Total  float64           `json:"total"`
+}
+
+// CacheFigures are figures of the first cache tier.
+type CacheFigures struct {
+	Bytes      int64  `json:"bytes"`
+	Bound      int64  `json:"bound"`
+	Entries    int64  `json:"entries"`
+	Partitions int64  `json:"partitions"`
+	Evictions  uint64 `json:"evictions"`
+}
+
+// StoreFigures are figures of the store.
+type StoreFigures struct {
+	Kind         string  `json:"kind"`
+	Version      string  `json:"version"`
+	Bytes        int64   `json:"bytes"`
+	QueueLength  int     `json:"queue"`
+	QueueBound   int     `json:"queue_bound"`
+	Groups       uint64  `json:"groups"`
+	GroupWrites  uint64  `json:"group_writes"`
+	GroupSize    float64 `json:"group_size"` // writes per group since open
+	Readers      int     `json:"readers"`
+	ReadersInUse int     `json:"readers_in_use"`
+}
+
+// Process is what the program uses of its machine. A negative number is not known here.
+type Process struct {
+	CPU        float64 `json:"cpu"` // processors in use, over the last ten seconds
+	CPUs       int     `json:"cpus"`
+	RSS        int64   `json:"rss"`
+	Heap       int64   `json:"heap"`
+	Goroutines int     `json:"goroutines"`
+	GCShare    float64 `json:"gc_share"` // of the processor time since start
+	GCPause    float64 `json:"gc_pause_p99"`
+	Files      int     `json:"files"`
+	FilesBound int64   `json:"files_bound"`
+	DiskFree   int64   `json:"disk_free"`
+	DiskSize   int64   `json:"disk_size"`
+	GoVersion  string  `json:"go_version"`
+}

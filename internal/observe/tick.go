@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"slices"
+	"time"
+)
+
+// overview is one interval of the whole service, for the charts.
+type overview struct {
+	all, failed   uint64
+	p50, p95, p99 float64 // seconds
+}
+
+// tick closes the interval of a second, and the longer ones that end with it.
+func (r *Recorder) tick(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.time
+	slot := t.ticks % ringLength
+	t.took[0][slot] = now.Sub(t.closed)
+	t.closed = now
+	clear(r.merged)
+	for _, p := range r.patterns() {
+		r.closeSecond(p, slot)
+	}
+	for _, b := range r.business {
+		total := b.total()
+		b.slots[0][slot] = total - b.last
+		b.last = total
+	}
+	r.overview[0][slot] = overviewOf(r.merged)
+	r.judge(r.merged, now)
+	t.ticks++
+	for tier := 1; tier < tiers; tier++ {
+		if t.ticks%tierSeconds[tier] != 0 {
+			break
+		}
+		r.closeLonger(tier)
+	}
+	r.process.sample(now)
+}
+
+// patterns gives reads and writes alike.
+func (r *Recorder) patterns() []*pattern { return slices.Concat(r.reads, r.writes) }
+
+// closeSecond stores what a pattern's cells grew by since the last tick, and adds it to r.merged.
+func (r *Recorder) closeSecond(p *pattern, slot int) {
+	h := &p.past
+	var before uint64
+	if h.last != nil {
+		before = h.last[sumLatency]
+	}
+	if p.latencySum() == before {
+		h.clear(0, slot)
+		return
+	}
+	p.sum(r.scratch)
+	if h.last == nil {
+		h.last = make([]uint64, cellCount)
+	}
+	for i, n := range r.scratch {
+		r.scratch[i] = n - h.last[i]
+		r.merged[i] += n - h.last[i]
+		h.last[i] = n
+	}
+	h.put(0, slot, r.scratch)
+}
+
+// closeLonger makes the interval of a tier from those of the tier below it.
+func (r *Recorder) closeLonger(tier int) {
+	t := &r.time
+	slot := (t.number(tier) - 1) % ringLength
+	parts := t.recent(tier-1, tierSeconds[tier]/tierSeconds[tier-1])
+	t.took[tier][slot] = t.length(parts)
+	clear(r.merged)
+	for _, p := range r.patterns() {
+		clear(r.scratch)
+		for _, s := range parts {
+			unpack(r.scratch, p.past.slots[s.tier][s.slot])
+		}
+		p.past.put(tier, slot, r.scratch)
+		for i, n := range r.scratch {
+			r.merged[i] += n
+		}
+	}
+	for _, b := range r.business {
+		b.slots[tier][slot] = 0
+		for _, s := range parts {
+			b.slots[tier][slot] += b.slots[s.tier][s.slot]
+		}
+	}
+	r.overview[tier][slot] = overviewOf(r.merged)
+}
+
+func overviewOf(row []uint64) overview {
+	n := tallyOf(row)
+	counts := row[cellLatency : cellLatency+bucketCount]
+	return overview{
+		all: n.all, failed: n.failed,
+		p50: latencies.quantile(counts, 0.50),
+		p95: latencies.quantile(counts, 0.95),
+		p99: latencies.quantile(counts, 0.99),
+	}
+}
