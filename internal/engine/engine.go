@@ -22,6 +22,7 @@ type Config struct {
 	Logger   *slog.Logger       // default: slog.Default()
 	Handlers map[string]Handler // by name of a `code: true` write; each such write needs one
 	Now      func() time.Time   // default time.Now
+	Timeout  time.Duration      // of a write in all, its time in the queue included; default 10 s
 }
 
 // Handler is the Go function of a `code: true` write. It runs inside the partition's transaction,
@@ -112,15 +113,3 @@ type WriteResult struct {
 	Replayed bool
 	Store    time.Duration
 }
-
-/*
-The face of Engine, for those who stand on it:
-
-	func New(Config) (*Engine, error)
-	func (e *Engine) Model() *model.Model
-	func (e *Engine) Read(ctx context.Context, q *ReadRequest) (ReadResult, error)
-	func (e *Engine) Write(ctx context.Context, q *WriteRequest) (WriteResult, error)
-	func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, []error)   // groups
-	func (e *Engine) VersionToken(f *model.Family, partition model.Value, version uint64) string // Partita-Version
-	func (e *Engine) Prepared(r *model.Read) … is not needed: Read.Params tell what a request may give
-*/

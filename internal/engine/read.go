@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+)
+
+// Read answers one read: rule, cache, and where that is not enough, one load from the store.
+//
+// A get of a row that is not there is an answer with Found false, not an error.
+func (e *Engine) Read(ctx context.Context, q *ReadRequest) (ReadResult, error) {
+	if q.Read.Of.View != nil {
+		return ReadResult{}, notActive("Reads of views")
+	}
+	least, err := e.minVersion(q.Min, q.Read.Of.Family, q.Args.Values[0])
+	if err != nil {
+		return ReadResult{}, err
+	}
+	terms := cache.Terms{Fresh: q.Read.Fresh, Stale: q.Read.Stale, Min: least}
+	if err := e.mayRead(ctx, q, terms); err != nil {
+		return ReadResult{}, err
+	}
+	return e.answer(ctx, q, terms)
+}
+
+// answer gets an answer from the cache or the store; rules are not its concern.
+func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) (ReadResult, error) {
+	var room [192]byte
+	partition := appendPartition(room[:0], q.Read.Of.Family, q.Args.Values[0])
+	key := appendAnswer(partition[len(partition):], q)
+
+	if terms.Fresh > 0 {
+		if a, outcome, ok := e.cache.Lookup(partition, key, terms); ok {
+			if outcome == cache.Refreshed {
+				go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
+			}
+			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time)}, nil
+		}
+	}
+	start := time.Now()
+	a, outcome, err := e.cache.Load(ctx, string(partition), string(key), q.Read.Tag(q.Args), terms, &loader{e, q})
+	took := time.Since(start)
+	if err != nil {
+		return ReadResult{Store: took}, err
+	}
+	r := ReadResult{Answer: a, Outcome: outcome, Store: took}
+	if outcome == cache.Stale || outcome == cache.Hit || outcome == cache.Refreshed {
+		r.Age = e.now().Sub(a.Time)
+	}
+	return r, nil
+}
+
+// appendPartition appends the cache's name of a partition: the same on every node and release.
+func appendPartition(b []byte, f *model.Family, partition model.Value) []byte {
+	b = append(b, f.Name...)
+	b = append(b, 0)
+	return model.AppendText(b, partition)
+}
+
+// appendAnswer appends the name of an answer within its partition: the read and all that it was
+// given. The bytes 0xFE and 0xFF cannot occur in a value's text.
+func appendAnswer(b []byte, q *ReadRequest) []byte {
+	b = binary.AppendUvarint(b, uint64(q.Read.ID))
+	for i := 1; i < len(q.Args.Values); i++ {
+		if q.Args.Given[i] {
+			b = appendKeyValue(b, q.Args.Values[i])
+		}
+		b = append(b, 0xFF)
+	}
+	if q.Read.List {
+		b = appendKeyValue(b, q.From)
+		b = append(b, 0xFF)
+		b = appendKeyValue(b, q.To)
+		b = append(b, 0xFF)
+		b = append(b, q.After...)
+		b = append(b, 0xFF)
+		b = append(b, q.Before...)
+	}
+	return b
+}
+
+// appendKeyValue appends a value so that null, the empty string and "not given" stay apart.
+func appendKeyValue(b []byte, v model.Value) []byte {
+	if v.IsNull() {
+		return append(b, 0xFE, '0')
+	}
+	return model.AppendText(append(b, 0xFE), v)
+}
+
+// loader loads the answer to one request from the store. It may outlive the request.
+type loader struct {
+	e *Engine
+	q *ReadRequest
+}
+
+// Load reads rows and version in one snapshot and encodes the answer.
+func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
+	e, q := l.e, l.q
+	query := &store.Query{Read: q.Read, Args: q.Args, From: q.From, To: q.To, Now: e.now()}
+	if q.After != "" || q.Before != "" {
+		place, err := e.place(q, q.After+q.Before)
+		if err != nil {
+			return nil, err
+		}
+		query.Cursor, query.Back = place, q.Before != ""
+	}
+	a := &cache.Answer{Time: query.Now, Found: true}
+	result, err := e.store.Read(ctx, store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}, query)
+	if err != nil {
+		return nil, err
+	}
+	a.Version = result.Version
+	if q.Read.List {
+		a.Body = e.encodeList(q, result)
+		a.ETag = bodyTag(a.Body)
+		return a, nil
+	}
+	if len(result.Rows) == 0 {
+		a.Found = false
+		return a, nil
+	}
+	row := result.Rows[0]
+	if q.Read.Internal {
+		a.Row = row
+		return a, nil
+	}
+	a.Body = model.AppendRow(make([]byte, 0, 256), q.Read.Fields, row)
+	a.ETag = e.rowTag(q.Read, row)
+	return a, nil
+}
+
+// encodeList makes the body of a page, with the cursors that lead on and back.
+func (e *Engine) encodeList(q *ReadRequest, result *store.Result) []byte {
+	b := append(make([]byte, 0, 64+len(result.Rows)*192), `{"items":[`...)
+	for i, row := range result.Rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = model.AppendRow(b, q.Read.Fields, row)
+	}
+	b = append(b, ']')
+	if n := len(result.Rows); n > 0 {
+		// The page we came from is there by the cursor itself; the one ahead only if there is more.
+		if q.Before != "" || result.More {
+			b = append(b, `,"next":"`...)
+			b = append(b, e.cursor(q, result.Rows[n-1])...)
+			b = append(b, '"')
+		}
+		if q.After != "" || q.Before != "" && result.More {
+			b = append(b, `,"prev":"`...)
+			b = append(b, e.cursor(q, result.Rows[0])...)
+			b = append(b, '"')
+		}
+	}
+	return append(b, '}')
+}
+
+// bodyTag is the entity tag of a list: a hash of its bytes.
+func bodyTag(body []byte) string {
+	const hex = "0123456789abcdef"
+	h := xxhash.Sum64(body)
+	tag := [18]byte{0: '"', 17: '"'}
+	for i := range 16 {
+		tag[1+i] = hex[h>>(60-4*i)&15]
+	}
+	return string(tag[:])
+}
+
+func floatBits(v model.Value) uint64 { return math.Float64bits(v.Float()) }
+
+func floatOf(bits uint64) model.Value { return model.Float(math.Float64frombits(bits)) }
+
+func notActive(what string) error {
+	return fault.New(fault.NotActive, "%s are declared in the model, but this release does not carry them out yet.", what)
+}

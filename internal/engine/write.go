@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+)
+
+// Write carries out one write and returns when it is durable.
+func (e *Engine) Write(ctx context.Context, q *WriteRequest) (WriteResult, error) {
+	results, errs := e.Batch(ctx, []*WriteRequest{q})
+	return results[0], errs[0]
+}
+
+// Batch carries out writes, each admitted, decided and keyed on its own. Those of one partition
+// take effect in their order, but nothing else binds them together. The slices have one entry for
+// each request.
+func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, []error) {
+	results, errs := make([]WriteResult, len(qs)), make([]error, len(qs))
+	pending := make([]*attempt, 0, len(qs))
+	for i, q := range qs {
+		a, err := e.prepare(q)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		a.index = i
+		pending = append(pending, a)
+	}
+	if len(pending) == 0 {
+		return results, errs
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	writes := make([]*store.Write, len(pending))
+	for i, a := range pending {
+		a.ctx = ctx
+		writes[i] = &a.write
+	}
+	start := time.Now()
+	e.store.Commit(ctx, writes...)
+	took := time.Since(start)
+	for _, a := range pending {
+		e.release(a)
+		results[a.index], errs[a.index] = e.finish(a)
+		results[a.index].Store = took
+	}
+	return results, errs
+}
+
+// attempt is one write on its way through the store.
+type attempt struct {
+	e     *Engine
+	ctx   context.Context
+	q     *WriteRequest
+	index int
+	scope model.Scope // of rules: request and caller
+	write store.Write
+
+	// What the last run of apply came to.
+	done  WriteResult
+	steps []*model.Row
+}
+
+// prepare decides what can be decided without the store.
+func (e *Engine) prepare(q *WriteRequest) (*attempt, error) {
+	now := e.now().UTC().Truncate(time.Microsecond)
+	a := &attempt{e: e, q: q, scope: model.Scope{Now: now, Auth: q.Claims, Args: q.Args}}
+	a.write = store.Write{
+		Partition: store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]},
+		ID:        uuid.Must(uuid.NewV7()),
+		Name:      q.Write.Name,
+		Revision:  e.model.Revision,
+		Now:       now,
+		Alone:     q.Write.Code,
+		Apply:     a.apply,
+	}
+	switch judge(&q.Write.Allow, q.Claims, &a.scope) {
+	case refused:
+		return nil, refusal(q.Claims)
+	case depends:
+		a.write.Check = func(tx store.Tx) error { return mayWrite(tx, q, a.scope) }
+	}
+	if q.IdempotencyKey == "" {
+		return a, nil
+	}
+	a.write.Key = &store.Key{Hash: keyHash(q), Fingerprint: fingerprint(q)}
+	a.write.Refuse = encodeRefusal
+	if !e.claim(a) {
+		return nil, &fault.Error{Code: fault.InFlight, RetryAfter: time.Second,
+			Message: "A request with this Idempotency-Key is being worked on right now; ask again in a moment."}
+	}
+	return a, nil
+}
+
+// finish turns the store's result into the caller's.
+func (e *Engine) finish(a *attempt) (WriteResult, error) {
+	r := &a.write.Result
+	switch {
+	case r.Err != nil:
+		return WriteResult{}, r.Err
+	case r.Replayed:
+		result, err := decodeOutcome(r.Outcome)
+		result.Version, result.Replayed = r.Version, true
+		return result, err
+	}
+	result := a.done
+	result.Version = r.Version
+	if r.Change != nil {
+		e.count(a)
+	}
+	return result, nil
+}
+
+// count feeds the business metrics that look at this write.
+func (e *Engine) count(a *attempt) {
+	for _, m := range e.metrics[a.q.Write] {
+		scope := a.scope
+		scope.Steps = a.steps
+		value := 1.0
+		if m.Sum != nil {
+			v, err := m.Sum.Eval(&scope)
+			if err != nil || v.IsNull() {
+				continue
+			}
+			value = v.Float()
+		}
+		labels := make([]model.Value, len(m.By))
+		for i, by := range m.By {
+			labels[i] = by.Literal
+			if by.Expr != nil {
+				labels[i], _ = by.Expr.Eval(&scope) // no value: the label is empty
+			}
+		}
+		e.recorder.Metric(m, labels, value)
+	}
+}
+
+// keyHash identifies an idempotency key within its partition: who sent it, and the key.
+func keyHash(q *WriteRequest) [32]byte {
+	b := make([]byte, 0, 128)
+	if q.Claims != nil {
+		b = append(b, q.Claims.Key...)
+	}
+	b = append(b, 0)
+	b = append(b, q.IdempotencyKey...)
+	return sha256.Sum256(b)
+}
+
+// fingerprint tells one payload from another: write, If-Match and body.
+func fingerprint(q *WriteRequest) [32]byte {
+	b := make([]byte, 0, 64+len(q.Body))
+	for _, part := range []string{q.Write.Name, q.IfMatch} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	b = append(b, q.Body...)
+	return sha256.Sum256(b)
+}
+
+// flightKey names an idempotent write that is under way on this node.
+type flightKey struct {
+	family    *model.Family
+	partition model.Value
+	hash      [32]byte
+}
+
+func (a *attempt) flight() flightKey {
+	return flightKey{a.write.Partition.Family, a.write.Partition.Value, a.write.Key.Hash}
+}
+
+// claim takes the idempotency key for this node; false while another request holds it.
+func (e *Engine) claim(a *attempt) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, taken := e.inFlight[a.flight()]; taken {
+		return false
+	}
+	e.inFlight[a.flight()] = struct{}{}
+	return true
+}
+
+func (e *Engine) release(a *attempt) {
+	if a.write.Key == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.inFlight, a.flight())
+}
