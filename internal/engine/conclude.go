@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,22 +11,23 @@ import (
 	"github.com/partita-dev/partita/store"
 )
 
-// byDefault gives the value of a field that nobody gave.
-func (r *run) byDefault(entity *model.Entity, f *model.Field) (model.Value, error) {
+// Default gives the value of a field that nobody gave, for a row that tx is about to insert. The
+// error, where the field has no default and must not be null, is a *fault.Error of code InvalidInput.
+func Default(tx store.Tx, now time.Time, entity *model.Entity, f *model.Field) (model.Value, error) {
 	switch f.Default {
 	case model.DefaultLiteral:
 		return f.DefaultValue, nil
 	case model.DefaultNow:
 		if f.Type.Kind == model.KindDate {
-			return model.DateDays(r.write.Now.Unix() / (24 * 60 * 60)), nil
+			return model.DateDays(now.Unix() / (24 * 60 * 60)), nil
 		}
-		return model.Time(r.write.Now), nil
+		return model.Time(now), nil
 	case model.DefaultNew:
 		return model.String(uuid.Must(uuid.NewV7()).String()), nil
 	case model.DefaultRandom:
 		return random(f), nil
 	case model.DefaultNext:
-		n, err := r.tx.Next(entity, f)
+		n, err := tx.Next(entity, f)
 		return model.Int(n), err
 	}
 	if f.Type.Null {

@@ -179,7 +179,7 @@ func (r *run) insert(s *model.Step, key []model.Value, scope *model.Scope) (*mod
 		if given[f.Pos] {
 			continue
 		}
-		v, err := r.byDefault(s.Entity, f)
+		v, err := Default(r.tx, r.write.Now, s.Entity, f)
 		if err != nil {
 			return nil, err
 		}
