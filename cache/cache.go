@@ -4,6 +4,10 @@ package cache
 
 import (
 	"context"
+	"hash/maphash"
+	"math/bits"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/partita-dev/partita/model"
@@ -61,22 +65,120 @@ type Config struct {
 	LoadTimeout time.Duration
 }
 
-/*
-The face that internal/engine uses, to be kept as it is:
-
-	func New(Config) *Cache
-	func (c *Cache) Lookup(partition, answer []byte, t Terms) (a *Answer, o Outcome, ok bool)
-	    the hot path: no allocation; o is Hit, or Refreshed when this caller was chosen to refresh early
-	    (it then starts Refresh in a goroutine). Never true for Fresh 0.
-	func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Tag, t Terms, l Loader) (*Answer, Outcome, error)
-	    joins or starts a flight; on a transient failure serves stale by t. Fresh 0 too.
-	func (c *Cache) Refresh(partition, answer string, tag model.Tag, l Loader)
-	    loads in the background, at most one at a time per answer.
-	func (c *Cache) Apply(m Message)
-	func (c *Cache) Expire()          clears everything: a clock jump, another incarnation
-	func (c *Cache) Stats() Stats
-	func (c *Cache) Close()
-*/
-
 // Cache is one node's first tier. Make one with New. It is safe for concurrent use.
-type Cache struct{}
+//
+// Look-ups take no lock. Everything that changes a partition happens under the lock of its shard:
+// flights, messages, evictions. Partitions are spread over shards by a hash with a seed of its own.
+type Cache struct {
+	seed   maphash.Seed
+	shards []shard
+	room   room
+	counts counts
+	clock  clock
+
+	loadTimeout time.Duration
+	base        context.Context // ends at Close; every flight's context ends with it
+	stop        context.CancelFunc
+	flights     sync.WaitGroup
+	closed      atomic.Bool
+}
+
+// The defaults of Config.
+const (
+	defaultBytes         = 64 << 20
+	defaultNotFoundShare = 0.1
+	defaultLoadTimeout   = 10 * time.Second
+)
+
+// A shard for each MiB keeps writers apart in a large cache and the eviction exact in a small one.
+const (
+	bytesPerShard = 1 << 20
+	maxShards     = 256
+)
+
+// New makes a cache. It runs one goroutine, which watches the clock, until Close.
+func New(cfg Config) *Cache {
+	if cfg.Bytes <= 0 {
+		cfg.Bytes = defaultBytes
+	}
+	if cfg.NotFoundShare <= 0 || cfg.NotFoundShare >= 1 {
+		cfg.NotFoundShare = defaultNotFoundShare
+	}
+	if cfg.LoadTimeout <= 0 {
+		cfg.LoadTimeout = defaultLoadTimeout
+	}
+	c := &Cache{seed: maphash.MakeSeed(), loadTimeout: cfg.LoadTimeout}
+	c.base, c.stop = context.WithCancel(context.Background())
+	c.room.divide(cfg.Bytes, cfg.NotFoundShare)
+	n := min(max(1, int(cfg.Bytes/bytesPerShard)), maxShards)
+	c.shards = make([]shard, 1<<(bits.Len(uint(n))-1))
+	for i := range c.shards {
+		c.shards[i].init(c)
+	}
+	c.clock.start()
+	c.flights.Go(c.watchClock)
+	return c
+}
+
+// Lookup answers from the cache, if it holds an answer that is current, within t.Fresh and not
+// below t.Min. The outcome is Hit, or Refreshed when this caller was chosen to call Refresh, since
+// the answer is popular and close to its end. It allocates nothing and keeps neither key.
+func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, bool) {
+	if t.Fresh <= 0 {
+		return nil, Bypass, false
+	}
+	hp := maphash.Bytes(c.seed, partition)
+	h := mix(hp, maphash.Bytes(c.seed, answer))
+	e := find(c.shardOf(hp).table.Load(), h, partition, answer)
+	if e == nil {
+		return nil, Miss, false
+	}
+	a, left := e.meets(t)
+	if a == nil {
+		return nil, Miss, false
+	}
+	e.touch()
+	c.counts.hit()
+	if left < t.Fresh/refreshWindow && e.popular() && e.claim(c) {
+		return a, Refreshed, true
+	}
+	return a, Hit, true
+}
+
+// Apply takes in the message of one commit (rule 5). When it has returned, no answer that lacks the
+// change is a hit. Messages may come late, twice, or in any order.
+func (c *Cache) Apply(m Message) {
+	c.counts.messages.Add(1)
+	s := c.shardOf(maphash.String(c.seed, m.Partition))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec := s.records[m.Partition]; rec != nil && rec.apply(m) {
+		c.counts.floorRaises.Add(1)
+	}
+}
+
+// Expire clears everything: after a clock jump, or when the store is another incarnation. Flights
+// that are under way still answer those who wait for them, but leave nothing behind.
+func (c *Cache) Expire() {
+	c.counts.expiries.Add(1)
+	for i := range c.shards {
+		c.shards[i].expire()
+	}
+}
+
+// Close ends the loads that are under way, and waits for them. The cache answers nothing afterwards.
+// It may be called twice.
+func (c *Cache) Close() {
+	c.closed.Store(true)
+	c.stop()
+	c.Expire()
+	c.flights.Wait()
+}
+
+func (c *Cache) shardOf(hp uint64) *shard { return &c.shards[hp&uint64(len(c.shards)-1)] }
+
+// mix joins the hashes of partition and answer, so that swapping the two gives another hash.
+func mix(hp, ha uint64) uint64 {
+	hi, lo := bits.Mul64(hp^0x9e3779b97f4a7c15, ha|1)
+	return hi ^ lo
+}

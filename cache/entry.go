@@ -1,0 +1,107 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// An entry is one answer's place. Its identity never changes; the answer in it is replaced by newer
+// ones.
+type entry struct {
+	next   atomic.Pointer[entry] // in the table's chain
+	hash   uint64
+	answer string
+	rec    *record
+	cell   *cell
+	value  atomic.Pointer[Answer]
+	keep   time.Duration // how long the answer can be of use to those who loaded it
+
+	hits    atomic.Uint32 // look-ups since the eviction last passed by, at most maxHits
+	claimed atomic.Int64  // when a reader was last chosen to refresh it, as time since clock.began
+
+	size               int64
+	home               *queue
+	newer, older       *entry // in home
+	recNewer, recOlder *entry // in the record's list
+}
+
+const (
+	maxHits    = 3
+	popularity = 2 // hits that make an answer worth an early refresh
+	// An answer's time ends up to 1/jitterPart early, so that what was loaded at once does not end
+	// at once; the last 1/refreshWindow of what remains is for the early refresh.
+	jitterPart    = 16
+	refreshWindow = 8
+)
+
+// meets returns the answer if it is current, within t.Fresh and not below t.Min, and how much of its
+// time is left; otherwise nil.
+func (e *entry) meets(t Terms) (*Answer, time.Duration) {
+	through := e.rec.through.Load() // before floor and cell: see record.apply
+	a := e.value.Load()
+	if a.Version < e.rec.floor.Load() || a.Version < e.cell.version.Load() {
+		return nil, 0
+	}
+	if a.Version < t.Min && through < t.Min {
+		return nil, 0
+	}
+	left := t.Fresh - jitter(t.Fresh, e.hash) - time.Since(a.Time)
+	if left < 0 {
+		return nil, 0
+	}
+	return a, left
+}
+
+// helps returns the answer if it may serve as stale: t.Stale bounds its age, and t.Min holds.
+func (e *entry) helps(t Terms) *Answer {
+	a := e.value.Load()
+	if t.Stale <= 0 || time.Since(a.Time) > t.Stale || e.rec.upTo(a.Version, e.cell) < t.Min {
+		return nil
+	}
+	return a
+}
+
+// jitter gives what is taken off a time limit: from 0 to 1/jitterPart of it, always the same for the
+// same answer.
+func jitter(d time.Duration, hash uint64) time.Duration {
+	return d / (jitterPart << 6) * time.Duration(hash&63)
+}
+
+func (e *entry) touch() {
+	if n := e.hits.Load(); n < maxHits {
+		e.hits.Store(n + 1)
+	}
+}
+
+func (e *entry) popular() bool { return e.hits.Load() >= popularity }
+
+// claim chooses one reader to refresh the answer. A claim that came to nothing lapses after the
+// time that a load may take.
+func (e *entry) claim(c *Cache) bool {
+	now, last := int64(time.Since(c.clock.began)), e.claimed.Load()
+	if last != 0 && now-last < int64(c.loadTimeout) {
+		return false
+	}
+	return e.claimed.CompareAndSwap(last, max(now, 1))
+}
+
+// What the cache's own structures take beside the bytes of keys and answers: measured with
+// TestBoundIsHonest, allocator's rounding and table slots included.
+const (
+	entryBytes  = int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(Answer{})+unsafe.Sizeof(cell{})) + 64
+	recordBytes = int64(unsafe.Sizeof(record{})) + 96
+)
+
+func sizeOf(key string, a *Answer) int64 {
+	n := entryBytes + int64(len(key)+cap(a.Body)+len(a.ETag))
+	if a.Row != nil {
+		n += int64(unsafe.Sizeof(*a.Row)) + int64(cap(a.Row.Values))*int64(unsafe.Sizeof(model.Value{}))
+		for _, v := range a.Row.Values {
+			n += int64(len(v.Text()))
+		}
+	}
+	return n
+}
