@@ -1,0 +1,70 @@
+package observe
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gauge is a figure of the store, the cache or the disk.
+type gauge struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	of   func(parts) float64
+	has  func(parts) bool // whether the part could tell its figures; nil: always
+}
+
+// parts are the figures that gauges are taken from.
+type parts struct {
+	cache *CacheFigures
+	store *StoreFigures
+	disk  int64
+}
+
+func gauges(r *Recorder) []gauge {
+	var list []gauge
+	var has func(parts) bool
+	add := func(name, help string, kind prometheus.ValueType, of func(parts) float64) {
+		list = append(list, gauge{prometheus.NewDesc("partita_"+name, help, nil, nil), kind, of, has})
+	}
+	const value, count = prometheus.GaugeValue, prometheus.CounterValue
+	if r.cfg.Cache != nil {
+		add("cache_bytes", "Memory that cached answers take.", value, func(p parts) float64 { return float64(p.cache.Bytes) })
+		add("cache_bound_bytes", "Memory that cached answers may take.", value, func(p parts) float64 { return float64(p.cache.Bound) })
+		add("cache_entries", "Cached answers.", value, func(p parts) float64 { return float64(p.cache.Entries) })
+		add("cache_partitions", "Partitions of which answers are cached.", value, func(p parts) float64 { return float64(p.cache.Partitions) })
+		add("cache_evictions_total", "Answers dropped for room.", count, func(p parts) float64 { return float64(p.cache.Evictions) })
+	}
+	if r.cfg.Store != nil {
+		has = func(p parts) bool { return p.store != nil }
+		add("store_bytes", "Size of the store on its disk.", value, func(p parts) float64 { return float64(p.store.Bytes) })
+		add("store_queue_writes", "Writes that wait for a group.", value, func(p parts) float64 { return float64(p.store.QueueLength) })
+		add("store_queue_bound_writes", "Writes that may wait for a group; more are refused.", value, func(p parts) float64 { return float64(p.store.QueueBound) })
+		add("store_groups_total", "Groups committed.", count, func(p parts) float64 { return float64(p.store.Groups) })
+		add("store_group_writes_total", "Writes in committed groups.", count, func(p parts) float64 { return float64(p.store.GroupWrites) })
+		add("store_readers", "Connections for reads.", value, func(p parts) float64 { return float64(p.store.Readers) })
+		add("store_readers_in_use", "Connections for reads that are at work.", value, func(p parts) float64 { return float64(p.store.ReadersInUse) })
+	}
+	if r.cfg.DataDir != "" {
+		has = func(p parts) bool { return p.disk >= 0 }
+		add("disk_free_bytes", "Room on the disk of the data folder.", value, func(p parts) float64 { return float64(p.disk) })
+	}
+	return list
+}
+
+// collectGauges gives the gauges of the parts that could tell their figures.
+func (e *exporter) collectGauges(ch chan<- prometheus.Metric) {
+	var p parts
+	if e.r.cfg.Cache != nil {
+		c := e.r.cfg.Cache()
+		p.cache = &c
+	}
+	p.store = e.r.storeFigures(context.Background())
+	p.disk, _ = diskSpace(e.r.cfg.DataDir)
+	for _, g := range e.gauges {
+		if g.has != nil && !g.has(p) {
+			continue
+		}
+		ch <- prometheus.MustNewConstMetric(g.desc, g.kind, g.of(p))
+	}
+}
