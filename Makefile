@@ -43,7 +43,7 @@ soak: setup ## The long forms of the tests: hours, not minutes
 
 .PHONY: bench
 bench: build ## Measure against floors and peers; writes bench/RESULTS.md
-	$(MAKE) -C bench run
+	cd bench && $(GO) run . -partita ../$(BIN)
 
 .PHONY: clean
 clean: ## Remove what was built; data stays
