@@ -23,17 +23,25 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window) Snapshot {
 		Service: r.cfg.Model.Service, Revision: r.cfg.Model.Revision, Version: r.cfg.Version,
 		Time: now.UTC(), Started: r.started.UTC(), Uptime: now.Sub(r.started).Seconds(), Window: w,
 		Components: r.health.Components(),
-		Inactive:   r.about.Inactive,
+		Inactive:   Inactive(r.cfg.Model),
 		Process:    processFigures(r.cfg.DataDir),
 		Store:      r.storeFigures(ctx),
 	}
 	s.State = overall(s.Components, r.started)
-	if r.cfg.Cache != nil {
-		c := r.cfg.Cache()
-		s.Cache = &c
-	}
+	s.Cache = r.cacheFigures()
 	r.count(&s)
 	return s
+}
+
+func (r *Recorder) cacheFigures() *CacheFigures {
+	if r.cfg.Cache == nil {
+		return nil
+	}
+	c := r.cfg.Cache()
+	return &CacheFigures{
+		Bytes: c.Bytes, Bound: c.Bound, Entries: c.Entries, NotFound: c.NotFound, Partitions: c.Partitions,
+		Flights: c.Flights, Loads: c.Loads, LoadErrors: c.LoadErrors, Evictions: c.Evictions, Messages: c.Messages,
+	}
 }
 
 func (r *Recorder) storeFigures(ctx context.Context) *StoreFigures {

@@ -33,6 +33,10 @@ func gauges(r *Recorder) []gauge {
 		add("cache_bound_bytes", "Memory that cached answers may take.", value, func(p parts) float64 { return float64(p.cache.Bound) })
 		add("cache_entries", "Cached answers.", value, func(p parts) float64 { return float64(p.cache.Entries) })
 		add("cache_partitions", "Partitions of which answers are cached.", value, func(p parts) float64 { return float64(p.cache.Partitions) })
+		add("cache_flights", "Loads from the store that are under way.", value, func(p parts) float64 { return float64(p.cache.Flights) })
+		add("cache_loads_total", "Loads from the store that were begun.", count, func(p parts) float64 { return float64(p.cache.Loads) })
+		add("cache_load_errors_total", "Loads from the store that failed.", count, func(p parts) float64 { return float64(p.cache.LoadErrors) })
+		add("cache_messages_total", "Changes of partitions that the cache took in.", count, func(p parts) float64 { return float64(p.cache.Messages) })
 		add("cache_evictions_total", "Answers dropped for room.", count, func(p parts) float64 { return float64(p.cache.Evictions) })
 	}
 	if r.cfg.Store != nil {
@@ -55,10 +59,7 @@ func gauges(r *Recorder) []gauge {
 // collectGauges gives the gauges of the parts that could tell their figures.
 func (e *exporter) collectGauges(ch chan<- prometheus.Metric) {
 	var p parts
-	if e.r.cfg.Cache != nil {
-		c := e.r.cfg.Cache()
-		p.cache = &c
-	}
+	p.cache = e.r.cacheFigures()
 	p.store = e.r.storeFigures(context.Background())
 	p.disk, _ = diskSpace(e.r.cfg.DataDir)
 	for _, g := range e.gauges {

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -104,4 +105,11 @@ func (c Component) words() string {
 		return c.Name
 	}
 	return c.Name + " (" + c.Cause + ")"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

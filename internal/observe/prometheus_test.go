@@ -40,7 +40,7 @@ func busy(t *testing.T) *observe.Recorder {
 	m := shop()
 	r := observe.New(observe.Config{
 		Model: m, Version: "v1", DataDir: t.TempDir(), Store: figures{broken: make(chan struct{})},
-		Cache: func() observe.CacheFigures { return observe.CacheFigures{Bytes: 5, Bound: 10, Entries: 2} },
+		Cache: func() cache.Stats { return cache.Stats{Bytes: 5, Bound: 10, Entries: 2} },
 	})
 	t.Cleanup(func() { r.Close() })
 	for i := range 1000 {

@@ -20,10 +20,10 @@ import (
 // Config is what a Recorder is made of. Only Model is required.
 type Config struct {
 	Model   *model.Model
-	Version string              // of the program, as shown to people
-	Store   store.Store         // nil: no figures of a store
-	Cache   func() CacheFigures // nil: no figures of a cache
-	DataDir string              // where the disk is looked at; "": the disk is not watched
+	Version string             // of the program, as shown to people
+	Store   store.Store        // nil: no figures of a store
+	Cache   func() cache.Stats // nil: no figures of a cache
+	DataDir string             // where the disk is looked at; "": the disk is not watched
 }
 
 // Recorder takes measurements and hands them out. Make one with New, and Close it. It is safe for
@@ -35,7 +35,6 @@ type Recorder struct {
 	writes   []*pattern // by Write.ID
 	business []*business
 	health   Health
-	about    About
 
 	tokens sync.Pool // a *int per processor: the shard to add to
 	dealt  atomic.Uint32
@@ -67,7 +66,6 @@ func New(cfg Config) *Recorder {
 		scratch:  make([]uint64, cellCount),
 		merged:   make([]uint64, cellCount),
 		stop:     make(chan struct{}),
-		about:    describe(cfg.Model, cfg.Version),
 		symptoms: symptoms(),
 	}
 	r.time.closed = r.started

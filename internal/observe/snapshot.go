@@ -144,9 +144,14 @@ type Labeled struct {
 type CacheFigures struct {
 	Bytes      int64  `json:"bytes"`
 	Bound      int64  `json:"bound"`
-	Entries    int64  `json:"entries"`
-	Partitions int64  `json:"partitions"`
-	Evictions  uint64 `json:"evictions"`
+	Entries    int    `json:"entries"`
+	NotFound   int    `json:"not_found"` // entries that say so
+	Partitions int    `json:"partitions"`
+	Flights    int    `json:"flights"` // loads under way
+	Loads      uint64 `json:"loads"`
+	LoadErrors uint64 `json:"load_errors"`
+	Evictions  uint64 `json:"evictions"` // for room
+	Messages   uint64 `json:"messages"`  // changes that it heard of
 }
 
 // StoreFigures are figures of the store.
