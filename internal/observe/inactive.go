@@ -1,0 +1,40 @@
+package observe
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// Inactive lists the parts of a model that this release reads and checks, but does not carry out;
+// one sentence for each kind.
+func Inactive(m *model.Model) []string {
+	list := []string{}
+	say := func(kind, consequence string, named []string) {
+		if len(named) > 0 {
+			list = append(list, fmt.Sprintf("%s %s: %s", kind, strings.Join(named, ", "), consequence))
+		}
+	}
+	say("views", "they stay empty", each(m.Views, func(v *model.View) string { return v.Name }))
+	say("events", "nobody hears of them", each(m.Events, func(e *model.Event) string { return e.Name }))
+	say("schedules", "they do not fire", each(m.Schedules, func(s *model.Schedule) string { return s.Name }))
+	say("feeds", "they are not served", each(m.Feeds, func(f *model.Feed) string { return f.Name }))
+	say("limits", "they are not enforced", each(m.Limits, func(l *model.Limit) string { return l.Name }))
+	var async []string
+	for _, w := range m.Writes {
+		if w.Async != model.Sync {
+			async = append(async, w.Name)
+		}
+	}
+	say("async", "these writes are done at once", async)
+	return list
+}
+
+func each[T any](list []T, name func(T) string) []string {
+	var out []string
+	for _, x := range list {
+		out = append(out, name(x))
+	}
+	return out
+}
