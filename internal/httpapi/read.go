@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/model"
+)
+
+// readRoute is what is known of a read before any request.
+type readRoute struct {
+	read     *model.Read
+	template string      // its address, for people
+	segments int         // of the path behind the name
+	query    []parameter // of a list; the first required ones must be given
+	required int
+	others   string // names the query parameters, for messages
+	private  bool   // needs a token
+}
+
+func newReadRoute(m *model.Model, r *model.Read) *readRoute {
+	route := &readRoute{read: r, segments: 1, query: queryParameters(r), private: m.Access != nil && !r.Allow.Public}
+	if !r.List {
+		route.segments = len(r.Params)
+	}
+	route.required = len(r.By)
+	template := "/v1/" + r.Name
+	for _, in := range r.Params[:route.segments] {
+		template += "/{" + in.Name + "}"
+	}
+	route.template = template
+	if len(route.query) == 0 {
+		route.others = ", which takes none"
+	} else {
+		names := make([]string, len(route.query))
+		for i, p := range route.query {
+			names[i] = p.name
+		}
+		route.others = "; it takes " + strings.Join(names, ", ")
+	}
+	return route
+}
+
+// readCall is all that one read needs, in one piece of memory. The engine may keep it.
+type readCall struct {
+	request engine.ReadRequest
+	args    model.Args
+	values  [4]model.Value
+	given   [4]bool
+	headers [headerCount]string
+}
+
+func newReadCall(r *model.Read) *readCall {
+	c := &readCall{}
+	if n := len(r.Params); n <= len(c.values) {
+		c.args.Values, c.args.Given = c.values[:n:n], c.given[:n:n]
+	} else {
+		c.args.Values, c.args.Given = make([]model.Value, n), make([]bool, n)
+	}
+	c.request.Read, c.request.Args = r, &c.args
+	return c
+}
+
+func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute, tail string, escaped bool, start time.Time) {
+	ctx, span := a.span(r, route.read.Name)
+	call := newReadCall(route.read)
+	err := a.prepareRead(r, route, call, tail, escaped)
+	var result engine.ReadResult
+	if err == nil {
+		result, err = a.engine.Read(ctx, &call.request)
+	}
+	sample := engine.ReadSample{Outcome: result.Outcome, Store: result.Store, Age: result.Age, Total: time.Since(start)}
+	status := http.StatusOK
+	switch {
+	case err != nil:
+		sample.Code = a.fail(w, r, err)
+		status = kinds[sample.Code].status
+	case !result.Found:
+		a.describe(w.Header(), call, &result, sample.Total)
+		sample.Code = a.fail(w, r, fault.New(fault.NotFound, "There is no such row in this partition."))
+		status = http.StatusNotFound
+	default:
+		status = a.writeAnswer(w, r, call, &result, sample.Total)
+	}
+	a.recorder.Read(route.read, sample)
+	if span != nil {
+		span.End(status, sample.Code)
+	}
+}
+
+// prepareRead fills in the request, cheapest checks first.
+func (a *API) prepareRead(r *http.Request, route *readRoute, call *readCall, tail string, escaped bool) (err error) {
+	q := &call.request
+	if q.Claims, err = a.caller(r, route.private); err != nil {
+		return err
+	}
+	if accept := r.Header["Accept"]; len(accept) > 0 && !acceptsJSON(accept) {
+		return notAcceptable()
+	}
+	var bad complaints
+	if !route.parsePath(q, tail, escaped, &bad) {
+		return fault.New(fault.UnknownPattern, "The read %s has the address %s.", route.read.Name, route.template)
+	}
+	if raw := r.URL.RawQuery; raw != "" || route.required > 0 {
+		route.parseQuery(q, raw, &bad)
+	}
+	if err := bad.err(); err != nil {
+		return err
+	}
+	switch least := r.Header["Partita-Min-Version"]; len(least) {
+	case 0:
+	case 1:
+		q.Min = least[0]
+	default:
+		q.Min = strings.Join(least, ",")
+	}
+	return nil
+}
+
+// writeAnswer sends the answer, or 304 where the caller has it already, and tells the status.
+func (a *API) writeAnswer(w http.ResponseWriter, r *http.Request, call *readCall, result *engine.ReadResult, total time.Duration) int {
+	h := w.Header()
+	a.describe(h, call, result, total)
+	h["Cache-Control"] = revalidate
+	if known := r.Header["If-None-Match"]; len(known) > 0 && matchesNone(known, result.ETag) {
+		w.WriteHeader(http.StatusNotModified)
+		return http.StatusNotModified
+	}
+	h["Content-Type"] = jsonType
+	call.headers[headerLength] = strconv.Itoa(len(result.Body))
+	h["Content-Length"] = call.headers[headerLength : headerLength+1 : headerLength+1]
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		w.Write(result.Body)
+	}
+	return http.StatusOK
+}
+
+// The headers of an answer, by their place in readCall.headers.
+const (
+	headerETag = iota
+	headerVersion
+	headerStatus
+	headerAge
+	headerTiming
+	headerLength
+	headerCount
+)
+
+// describe sets the headers that say where an answer comes from. Header names are in the canonical
+// form of net/http, so that the map can be written to directly.
+func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult, total time.Duration) {
+	read := call.request.Read
+	var room [128]byte
+	b := appendCacheStatus(room[:0], result.Outcome, read.Fresh, result.Age)
+	status := len(b)
+	b = appendTiming(b, total, result.Store)
+	timing := len(b)
+	aged := result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale
+	if aged {
+		b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
+	}
+	text := string(b)
+	call.headers[headerStatus], call.headers[headerTiming], call.headers[headerAge] = text[:status], text[status:timing], text[timing:]
+	call.headers[headerVersion] = a.engine.VersionToken(read.Of.Family, call.request.Args.Values[0], result.Version)
+	if result.ETag != "" {
+		call.headers[headerETag] = result.ETag
+		h["Etag"] = call.headers[headerETag : headerETag+1 : headerETag+1]
+	}
+	if aged {
+		h["Age"] = call.headers[headerAge : headerAge+1 : headerAge+1]
+	}
+	h["Cache-Status"] = call.headers[headerStatus : headerStatus+1 : headerStatus+1]
+	h["Server-Timing"] = call.headers[headerTiming : headerTiming+1 : headerTiming+1]
+	h["Partita-Version"] = call.headers[headerVersion : headerVersion+1 : headerVersion+1]
+}
