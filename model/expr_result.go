@@ -1,0 +1,255 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+// checkResult tells whether the value of the expression can be what is wanted.
+func (c *exprCompiler) checkResult(tree *ast.AST, out *types.Type) error {
+	want := c.env.Want
+	if want == nil {
+		if out.Kind() != types.BoolKind && out.Kind() != types.DynKind {
+			return c.at(0, "a condition must be true or false, but this gives %s", celName(out))
+		}
+		if null := c.nullPart(tree.Expr()); null != nil {
+			return c.at(firstPart(null), "a condition must be true or false, but this may be null; compare it, such as with == true", tree)
+		}
+		return nil
+	}
+	if !assignable(out, want) {
+		hint := ""
+		switch {
+		case want.Kind == KindDate && out.Kind() == types.TimestampKind:
+			hint = "; write date(…) around it"
+		case want.Kind == KindDecimal && (out.Kind() == types.StringKind || out.Kind() == types.DoubleKind):
+			hint = "; make one with decimal('…')"
+		case want.Kind == KindInt && out.Kind() == types.DoubleKind:
+			hint = "; write int(…) around it"
+		case assignableText(want) && out.Kind() != types.ListKind && out.Kind() != types.MapKind:
+			hint = "; write string(…) around it"
+		}
+		return c.at(0, "this gives %s, but %s is wanted%s", celName(out), article(want.String()), hint)
+	}
+	if null := c.nullPart(tree.Expr()); null != nil && !want.Null {
+		return c.at(firstPart(null), "this may be null, but %s is wanted; say what counts then, such as x != null ? x : …", article(want.String()), tree)
+	}
+	return nil
+}
+
+// firstPart gives the id of the part that an expression begins with, since CEL places `a.b` at its
+// point.
+func firstPart(e ast.Expr) int64 {
+	for e.Kind() == ast.SelectKind {
+		e = e.AsSelect().Operand()
+	}
+	return e.ID()
+}
+
+func assignableText(t *Type) bool { return t.valueKind() == StringValue }
+
+// assignable tells whether a value of a CEL type can become one of a field's type. A claim can
+// become anything: its value is looked at when it is there.
+func assignable(out *types.Type, want *Type) bool {
+	switch out.Kind() {
+	case types.DynKind, types.NullTypeKind:
+		return true
+	case types.BoolKind:
+		return want.Kind == KindBool
+	case types.IntKind:
+		return want.Kind == KindInt || want.Kind == KindFloat || want.Kind == KindDecimal
+	case types.DoubleKind:
+		return want.Kind == KindFloat
+	case types.StringKind:
+		return assignableText(want)
+	case types.BytesKind:
+		return want.Kind == KindBytes
+	case types.TimestampKind:
+		return want.Kind == KindTime
+	case types.StructKind:
+		switch out.TypeName() {
+		case dateType.TypeName():
+			return want.Kind == KindDate
+		case decimalType.TypeName():
+			return want.Kind == KindDecimal
+		case jsonType.TypeName():
+			return want.Kind == KindJSON
+		}
+	}
+	return false
+}
+
+// nullPart gives the part of an expression that makes its value null: the literal, or a field or an
+// argument that may be null. A conditional counts as checked, unless the literal stands in it.
+func (c *exprCompiler) nullPart(e ast.Expr) ast.Expr {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		if e.AsLiteral() == types.NullValue {
+			return e
+		}
+	case ast.IdentKind:
+		if i := slices.IndexFunc(c.roots, func(r root) bool { return r.name == e.AsIdent() }); i >= 0 && c.roots[i].null {
+			return e
+		}
+	case ast.SelectKind:
+		if f, null := c.selected(e); f != nil && null && !e.AsSelect().IsTestOnly() {
+			return e
+		}
+	case ast.CallKind:
+		if call := e.AsCall(); call.FunctionName() == operators.Conditional {
+			for _, branch := range call.Args()[1:] {
+				if branch.Kind() == ast.LiteralKind || branch.Kind() == ast.CallKind {
+					if null := c.nullPart(branch); null != nil {
+						return null
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// selected gives the field of the model that `root.name` reads, and whether it may be null.
+func (c *exprCompiler) selected(e ast.Expr) (*Field, bool) {
+	if e.Kind() != ast.SelectKind || e.AsSelect().Operand().Kind() != ast.IdentKind {
+		return nil, false
+	}
+	name := e.AsSelect().Operand().AsIdent()
+	i := slices.IndexFunc(c.roots, func(r root) bool { return r.name == name })
+	if i < 0 {
+		return nil, false
+	}
+	obj := c.objects.members[c.roots[i].celType.TypeName()]
+	if obj == nil {
+		return nil, false
+	}
+	member := e.AsSelect().FieldName()
+	return obj.model[member], obj.nullOK[member]
+}
+
+// fieldAt gives the field that a part of an expression reads, nil if it is none.
+func (c *exprCompiler) fieldAt(e ast.Expr) *Field {
+	if e.Kind() == ast.IdentKind {
+		if i := slices.IndexFunc(c.roots, func(r root) bool { return r.name == e.AsIdent() }); i >= 0 {
+			return c.roots[i].field
+		}
+		return nil
+	}
+	f, _ := c.selected(e)
+	return f
+}
+
+// checkEnums refuses to compare an enum with a text that it never holds: a misspelt one would make
+// a rule or a guard quietly false.
+func (c *exprCompiler) checkEnums(tree *ast.AST) (err error) {
+	visit(tree, func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || err != nil {
+			return
+		}
+		call := e.AsCall()
+		args := call.Args()
+		switch call.FunctionName() {
+		case operators.Equals, operators.NotEquals:
+			err = c.checkEnum(tree, args[0], args[1])
+			if err == nil {
+				err = c.checkEnum(tree, args[1], args[0])
+			}
+		case operators.In:
+			if args[1].Kind() != ast.ListKind {
+				return
+			}
+			for _, element := range args[1].AsList().Elements() {
+				if err == nil {
+					err = c.checkEnum(tree, args[0], element)
+				}
+			}
+		}
+	})
+	return err
+}
+
+func (c *exprCompiler) checkEnum(tree *ast.AST, at, literal ast.Expr) error {
+	if literal.Kind() != ast.LiteralKind {
+		return nil
+	}
+	text, ok := literal.AsLiteral().(types.String)
+	f := c.fieldAt(at)
+	if !ok || f == nil || f.Type.Kind != KindEnum || slices.Contains(f.Type.Enum, string(text)) {
+		return nil
+	}
+	return c.at(literal.ID(), "%s is never %q%s", f.Name, string(text), didYouMean(string(text), f.Type.Enum), tree)
+}
+
+// at makes a complaint about the part of that id; 0 is the whole expression. The tree that knows
+// the places may stand behind the arguments of the format.
+func (c *exprCompiler) at(id int64, format string, args ...any) *ExprError {
+	e := &ExprError{}
+	if n := len(args); n > 0 {
+		if tree, ok := args[n-1].(*ast.AST); ok {
+			args = args[:n-1]
+			if r, ok := tree.SourceInfo().GetOffsetRange(id); ok {
+				e.Offset = byteOffset(c.src, int(r.Start))
+			}
+		}
+	}
+	e.Message = fmt.Sprintf(format, args...)
+	return e
+}
+
+// convert makes the result of an expression what is wanted. The text says why it cannot be.
+func convert(v Value, want *Type) (Value, string) {
+	if v.IsNull() {
+		if want.Null {
+			return v, ""
+		}
+		return v, reasonNull
+	}
+	switch want.Kind {
+	case KindFloat:
+		if v.kind == IntValue {
+			return Float(float64(v.n)), ""
+		}
+		if f := v.Float(); v.kind == FloatValue && f-f != 0 {
+			return Null, reasonTooLarge
+		}
+	case KindInt:
+		// The numbers of a token have no type of their own.
+		if v.kind == FloatValue && v.Float() == float64(int64(v.Float())) {
+			return Int(int64(v.Float())), ""
+		}
+	case KindDecimal:
+		if v.kind == IntValue {
+			v = Decimal(v.n, 0)
+		}
+		if v.kind == DecimalValue {
+			exact, ok := rescale(v, uint8(want.Scale))
+			if !ok {
+				return Null, fmt.Sprintf("a decimal does not fit in %d digits behind the point", want.Scale)
+			}
+			return exact, ""
+		}
+	case KindUUID:
+		if v.kind == StringValue {
+			u, p := parseUUID(v.s)
+			if p.bad() {
+				return Null, "a text is no uuid"
+			}
+			return u, ""
+		}
+	case KindTime:
+		// A claim's time is a text.
+		if v.kind == StringValue {
+			if t, p := parseTime(v.s); !p.bad() {
+				return t, ""
+			}
+		}
+	}
+	if v.kind != want.valueKind() {
+		return Null, "a claim or value is not " + article(want.String())
+	}
+	return v, ""
+}
