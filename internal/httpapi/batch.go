@@ -73,7 +73,7 @@ func (a *API) serveBatch(w http.ResponseWriter, r *http.Request, start time.Time
 		if code != "" {
 			status = kinds[code].status
 		}
-		span.End(status, code)
+		span.End(status, code, "", 0)
 	}
 }
 

@@ -22,7 +22,7 @@ func OpenAPI(m *model.Model) ([]byte, error) {
 	if err := encoder.Encode(d.document()); err != nil {
 		return nil, fmt.Errorf("the model cannot be described: %w", err)
 	}
-	return b.Bytes(), nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // object is a JSON object whose members keep their order.

@@ -89,7 +89,7 @@ func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute
 	}
 	a.recorder.Read(route.read, sample)
 	if span != nil {
-		span.End(status, sample.Code)
+		span.End(status, sample.Code, outcomeNames[sample.Outcome], sample.Store)
 	}
 }
 

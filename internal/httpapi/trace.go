@@ -3,7 +3,9 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
 )
 
@@ -14,9 +16,16 @@ type Tracer interface {
 	Start(r *http.Request, pattern string) (context.Context, Span)
 }
 
-// Span is one request being traced. End is called once; code is "" for an answer.
-type Span interface {
-	End(status int, code fault.Code)
+// Span is one request being traced. End is called once: code is "" for an answer, outcome names what
+// the cache did, "" for a write. It is an alias, so that a tracer need not import this package.
+type Span = interface {
+	End(status int, code fault.Code, outcome string, store time.Duration)
+}
+
+// outcomeNames are the cache's outcomes in words.
+var outcomeNames = [...]string{
+	cache.Bypass: "bypass", cache.Hit: "hit", cache.Miss: "miss", cache.Joined: "joined",
+	cache.Refreshed: "refreshed", cache.Stale: "stale",
 }
 
 // span starts a span where there is a tracer; the second result is nil otherwise.

@@ -40,7 +40,7 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 	}
 	a.recorder.Write(route.write, sample)
 	if span != nil {
-		span.End(status, sample.Code)
+		span.End(status, sample.Code, "", sample.Store)
 	}
 }
 
