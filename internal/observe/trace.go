@@ -20,14 +20,15 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
 )
 
 // TraceConfig says where traces go. OpenTelemetry's own environment variables count too: an
 // endpoint, headers, a sampler, the service's name.
 type TraceConfig struct {
-	Endpoint string // URL of an OTLP/HTTP receiver; "": OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT
-	Service  string
-	Version  string
+	Model    *model.Model // required
+	Version  string       // of the program
+	Endpoint string       // URL of an OTLP/HTTP receiver; "": OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT
 	Logger   *slog.Logger // for failures to send; default slog.Default()
 	Health   *Health      // told when traces cannot be sent; nil: nobody
 }
@@ -46,6 +47,7 @@ func (c TraceConfig) wanted() bool {
 type Tracer struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
+	patterns map[string]tracedPattern
 }
 
 var traceContext propagation.TraceContext
@@ -76,7 +78,7 @@ func NewTracer(ctx context.Context, cfg TraceConfig) (*Tracer, error) {
 	}
 	about, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", cfg.Service), attribute.String("service.version", cfg.Version)),
+		resource.WithAttributes(attribute.String("service.name", cfg.Model.Service), attribute.String("service.version", cfg.Version)),
 		resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be read: write it as name=value,name=value: %w", err)
@@ -84,42 +86,90 @@ func NewTracer(ctx context.Context, cfg TraceConfig) (*Tracer, error) {
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(&sender{SpanExporter: exporter, log: cfg.Logger, health: cfg.Health}),
 		sdktrace.WithResource(about))
-	return &Tracer{provider: provider, tracer: provider.Tracer("github.com/partita-dev/partita", trace.WithInstrumentationVersion(cfg.Version))}, nil
+	t := &Tracer{
+		provider: provider,
+		tracer:   provider.Tracer("github.com/partita-dev/partita", trace.WithInstrumentationVersion(cfg.Version)),
+	}
+	t.describeAll(cfg.Model)
+	return t, nil
 }
 
-// Start begins the span of a request, within the trace that its header names, if any. route is
-// the address with names in place of values, pattern and family are "" where they are not known.
-// The returned function ends the span; cache is an outcome in words, "" for none.
-func (t *Tracer) Start(ctx context.Context, h http.Header, method, route, pattern, family string) (
-	context.Context, func(status int, code fault.Code, cache string, store time.Duration),
-) {
+// Span is one request being traced; End ends it. code is "" for an answer, cache is an outcome in
+// words, "" for none. It is an alias so that those who call it can declare the same interface.
+type Span = interface {
+	End(status int, code fault.Code, cache string, store time.Duration)
+}
+
+// Start begins the span of a request to a pattern, within the trace that its headers name, if any.
+// Spans tell the pattern and the family of the partition, and never a value.
+func (t *Tracer) Start(r *http.Request, pattern string) (context.Context, Span) {
+	ctx := r.Context()
 	if t == nil {
-		return ctx, func(int, fault.Code, string, time.Duration) {}
+		return ctx, openSpan{}
 	}
-	ctx = traceContext.Extract(ctx, propagation.HeaderCarrier(h))
-	attributes := []attribute.KeyValue{attribute.String("http.request.method", method), attribute.String("http.route", route)}
-	if pattern != "" {
-		attributes = append(attributes, attribute.String("partita.pattern", pattern), attribute.String("partita.partition.family", family))
+	ctx = traceContext.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	about, ok := t.patterns[pattern]
+	if !ok {
+		about = t.describe("/v1/"+pattern, pattern, "")
 	}
-	ctx, span := t.tracer.Start(ctx, method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
-	return ctx, func(status int, code fault.Code, cache string, store time.Duration) {
-		if span.IsRecording() {
-			span.SetAttributes(attribute.Int("http.response.status_code", status))
-			if cache != "" {
-				span.SetAttributes(attribute.String("partita.cache", cache))
-			}
-			if store > 0 {
-				span.SetAttributes(attribute.Float64("partita.store.duration", store.Seconds()))
-			}
-			if code != "" {
-				span.SetAttributes(attribute.String("error.type", string(code)))
-			}
-			if status >= 500 {
-				span.SetStatus(otelcodes.Error, string(code))
+	ctx, s := t.tracer.Start(ctx, r.Method+" "+about.route, trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(attribute.String("http.request.method", r.Method)), about.attributes)
+	return ctx, openSpan{s}
+}
+
+// tracedPattern is what the spans of one pattern have in common.
+type tracedPattern struct {
+	route      string // its address, with names in place of values
+	attributes trace.SpanStartOption
+}
+
+func (t *Tracer) describe(route, pattern, family string) tracedPattern {
+	attributes := []attribute.KeyValue{attribute.String("http.route", route), attribute.String("partita.pattern", pattern)}
+	if family != "" {
+		attributes = append(attributes, attribute.String("partita.partition.family", family))
+	}
+	return tracedPattern{route, trace.WithAttributes(attributes...)}
+}
+
+func (t *Tracer) describeAll(m *model.Model) {
+	t.patterns = map[string]tracedPattern{}
+	for _, r := range m.Reads {
+		route := "/v1/" + r.Name
+		for i, p := range r.Params {
+			if i == 0 || !r.List {
+				route += "/{" + p.Name + "}"
 			}
 		}
-		span.End()
+		t.patterns[r.Name] = t.describe(route, r.Name, r.Of.Family.Name)
 	}
+	for _, w := range m.Writes {
+		t.patterns[w.Name] = t.describe("/v1/"+w.Name, w.Name, w.Family.Name)
+	}
+}
+
+type openSpan struct{ trace.Span }
+
+// End implements Span.
+func (s openSpan) End(status int, code fault.Code, cache string, store time.Duration) {
+	if s.Span == nil {
+		return
+	}
+	if s.IsRecording() {
+		s.SetAttributes(attribute.Int("http.response.status_code", status))
+		if cache != "" {
+			s.SetAttributes(attribute.String("partita.cache", cache))
+		}
+		if store > 0 {
+			s.SetAttributes(attribute.Float64("partita.store.duration", store.Seconds()))
+		}
+		if code != "" {
+			s.SetAttributes(attribute.String("error.type", string(code)))
+		}
+		if status >= http.StatusInternalServerError {
+			s.SetStatus(otelcodes.Error, string(code))
+		}
+	}
+	s.Span.End()
 }
 
 // Inject writes the traceparent of the context's span, if it has one, into a header: that of an

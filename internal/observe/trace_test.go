@@ -3,7 +3,6 @@ package observe_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -61,12 +60,13 @@ const (
 func TestSpansReachTheReceiver(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	url, requests := receiver(t)
-	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{Endpoint: url, Service: "shop", Version: "v1"})
+	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{Model: shop(), Endpoint: url, Version: "v1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, end := tracer.Start(t.Context(), http.Header{"Traceparent": {parent}},
-		"GET", "/v1/order/{customer_id}/{order_id}", "order", "customer")
+	request := httptest.NewRequest("GET", "/v1/order/0190a1/0190a2", nil)
+	request.Header.Set("Traceparent", parent)
+	ctx, open := tracer.Start(request, "order")
 
 	out := http.Header{}
 	observe.Inject(ctx, out)
@@ -84,7 +84,7 @@ func TestSpansReachTheReceiver(t *testing.T) {
 		t.Errorf("log record %s: want the trace's id (%v)", line.Bytes(), err)
 	}
 
-	end(503, fault.Unavailable, "miss", 1500*time.Millisecond)
+	open.End(503, fault.Unavailable, "miss", 1500*time.Millisecond)
 	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +99,9 @@ func TestSpansReachTheReceiver(t *testing.T) {
 	attributes := map[string]string{}
 	for _, a := range span.Attributes {
 		attributes[a.Key] = a.Value.String()
+	}
+	if text := resource.String(); strings.Contains(text, "0190a1") {
+		t.Errorf("the value of a partition is in the span: %s", text)
 	}
 	if service != "shop" || span.Name != "GET /v1/order/{customer_id}/{order_id}" || span.Kind != otlp.Span_SPAN_KIND_SERVER ||
 		span.Status.Code != otlp.Status_STATUS_CODE_ERROR {
@@ -118,14 +121,15 @@ func TestSpansReachTheReceiver(t *testing.T) {
 func TestWithoutAReceiverThereIsNoTracer(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
-	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{})
+	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{Model: shop()})
 	if tracer != nil || err != nil {
 		t.Fatalf("tracer %v, %v", tracer, err)
 	}
-	h := http.Header{"Traceparent": {parent}}
+	request := httptest.NewRequest("GET", "/v1/order/0190a1/0190a2", nil)
+	request.Header.Set("Traceparent", parent)
 	n := testing.AllocsPerRun(100, func() {
-		_, end := tracer.Start(context.Background(), h, "GET", "/v1/order", "order", "customer")
-		end(200, "", "hit", 0)
+		_, open := tracer.Start(request, "order")
+		open.End(200, "", "hit", 0)
 	})
 	if n > 0 {
 		t.Errorf("%v allocations, want none", n)
@@ -143,12 +147,12 @@ func TestAReceiverThatIsAwayIsSaidOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{Endpoint: gone.URL, Health: &health, Logger: log})
+	tracer, err := observe.NewTracer(t.Context(), observe.TraceConfig{Model: shop(), Endpoint: gone.URL, Health: &health, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, end := tracer.Start(t.Context(), http.Header{}, "GET", "/v1/order", "order", "customer")
-	end(200, "", "hit", 0)
+	_, open := tracer.Start(httptest.NewRequest("GET", "/v1/order/0190a1/0190a2", nil), "order")
+	open.End(200, "", "hit", 0)
 	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +162,7 @@ func TestAReceiverThatIsAwayIsSaidOnce(t *testing.T) {
 }
 
 func TestUnusableConfigurationIsRefusedInWords(t *testing.T) {
-	if _, err := observe.NewTracer(t.Context(), observe.TraceConfig{Endpoint: "not a url"}); err == nil || !strings.Contains(err.Error(), "http://host:4318") {
+	if _, err := observe.NewTracer(t.Context(), observe.TraceConfig{Model: shop(), Endpoint: "not a url"}); err == nil || !strings.Contains(err.Error(), "http://host:4318") {
 		t.Errorf("endpoint: %v", err)
 	}
 	if _, err := observe.Logger(io.Discard, "xml", slog.LevelInfo); err == nil || !strings.Contains(err.Error(), "json or text") {
