@@ -1,0 +1,383 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+	"github.com/partita-dev/partita/store/sqltext"
+)
+
+// Commit carries out writes together with what others have submitted.
+func (s *Store) Commit(ctx context.Context, ws ...*store.Write) { s.queue.Submit(ctx, ws...) }
+
+// write is the one goroutine that writes: group after group, until the queue is closed and empty.
+func (s *Store) write() {
+	group := store.NewGroup(source{s.writer})
+	var items []store.Item
+	for {
+		items = s.queue.Take(items[:0])
+		if len(items) == 0 {
+			return
+		}
+		if items[0].Job != nil {
+			items[0].Job()
+		} else {
+			s.groups.Add(1)
+			s.groupWrites.Add(uint64(len(items)))
+			s.commit(group, items)
+		}
+		s.queue.Done(items)
+		clear(items)
+	}
+}
+
+// commit carries out one group. If a statement fails, the group is rolled back and each write runs
+// alone, so that one write's trouble is no other's.
+func (s *Store) commit(group *store.Group, items []store.Item) {
+	err := s.try(group, items)
+	switch {
+	case err == nil:
+	case len(items) > 1 && s.Cause() == nil && !refusedForAll(err):
+		for i := range items {
+			s.commit(group, items[i:i+1])
+		}
+	case s.Cause() != nil:
+		s.fail(items, brokenFault(err))
+	default:
+		s.fail(items, writeFault(err))
+	}
+}
+
+func (s *Store) fail(items []store.Item, err error) {
+	for _, it := range items {
+		unknown := it.Write.Result.Unknown
+		it.Write.Result = store.WriteResult{Err: err, Unknown: unknown}
+	}
+}
+
+// try carries out a group in one transaction. With an error nothing of it stands, unless the store
+// is broken by then.
+func (s *Store) try(group *store.Group, items []store.Item) (err error) {
+	group.Reset()
+	defer func() {
+		if r := recover(); r != nil { // the engine itself failed, as for want of memory
+			err = fmt.Errorf("sqlite: %v", r)
+			s.breakDown(err)
+		}
+	}()
+	if err := s.begin(); err != nil {
+		return s.giveUp(err)
+	}
+	for _, it := range items {
+		group.Run(it.Write)
+	}
+	if group.Empty() {
+		return s.giveUp(nil)
+	}
+	if err := s.writer.persist(group); err != nil {
+		return s.giveUp(err)
+	}
+	if err := s.end(); err != nil {
+		if fatal(err) {
+			for _, it := range items {
+				it.Write.Result.Unknown = it.Write.Result.Change != nil
+			}
+		}
+		return s.giveUp(err)
+	}
+	if f := s.config.OnChange; f != nil {
+		for _, c := range group.Changes() {
+			f(c)
+		}
+	}
+	return nil
+}
+
+func (s *Store) begin() error { return s.writer.run("BEGIN IMMEDIATE") }
+func (s *Store) end() error   { return s.writer.run("COMMIT") }
+
+// giveUp rolls back, and breaks the store where the failure leaves the file in doubt.
+func (s *Store) giveUp(err error) error {
+	if err != nil && fatal(err) {
+		s.breakDown(err)
+	}
+	if !s.writer.GetAutocommit() {
+		if back := s.writer.run("ROLLBACK"); back != nil {
+			s.breakDown(back)
+			if err == nil {
+				err = back
+			}
+		}
+	}
+	return err
+}
+
+// run executes a text without parameters, prepared once.
+func (c *conn) run(sql string) error {
+	stmt, err := c.prepared(sql)
+	if err != nil {
+		return err
+	}
+	return stmt.Exec()
+}
+
+// persist runs the statements of a group.
+func (c *conn) persist(group *store.Group) error {
+	for w := range group.Rows {
+		if err := c.writeRow(w); err != nil {
+			return err
+		}
+	}
+	for w := range group.Counters {
+		b := c.books(w.Partition.Family)
+		err := c.exec(&b.counterUpsert, &b.books.CounterUpsert,
+			w.Partition.Value, model.String(w.Entity.Name), model.String(w.Field.Name), model.Int(w.N))
+		if err != nil {
+			return err
+		}
+	}
+	for w := range group.Heads {
+		if err := c.writeHead(w); err != nil {
+			return err
+		}
+	}
+	for _, change := range group.Changes() {
+		if err := c.writeChange(change); err != nil {
+			return err
+		}
+	}
+	for _, o := range group.Outcomes() {
+		if err := c.writeOutcome(&o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exec runs a statement that is prepared into its place when first used.
+func (c *conn) exec(place **sqlite3.Stmt, sql *string, args ...model.Value) error {
+	stmt, err := c.lazily(place, func() string { return *sql })
+	if err != nil {
+		return err
+	}
+	if err := c.bindAll(stmt, 1, args); err != nil {
+		return err
+	}
+	return stmt.Exec()
+}
+
+func (c *conn) writeRow(w store.RowWrite) error {
+	e, stmts := w.Entity, &c.entity[w.Entity.ID]
+	switch {
+	case w.Before == nil:
+		stmt, err := c.lazily(&stmts.insert, func() string { return sqltext.Insert(e) })
+		if err != nil {
+			return err
+		}
+		if err := c.bindAll(stmt, 1, w.After.Values); err != nil {
+			return err
+		}
+		if err := stmt.BindInt64(len(e.Fields)+1, int64(w.After.Version)); err != nil {
+			return err
+		}
+		return stmt.Exec()
+	case w.After == nil:
+		stmt, err := c.lazily(&stmts.delete, func() string { return sqltext.Delete(e) })
+		if err != nil {
+			return err
+		}
+		if err := c.bindKey(stmt, 1, e, w.Before); err != nil {
+			return err
+		}
+		return c.one(stmt)
+	}
+	return c.updateRow(w)
+}
+
+// updateRow sets the fields that differ; all of them where there are more than a mask can name.
+func (c *conn) updateRow(w store.RowWrite) error {
+	e := w.Entity
+	var set uint64
+	var stmt *sqlite3.Stmt
+	var err error
+	if len(e.Fields) <= 64 {
+		for i, v := range w.After.Values {
+			if v != w.Before.Values[i] {
+				set |= 1 << i
+			}
+		}
+		stmt, err = c.updateStmt(e, set)
+	} else {
+		stmt, err = c.lazily(&c.entity[e.ID].updateAll, func() string { return sqltext.Update(e, e.Fields) })
+	}
+	if err != nil {
+		return err
+	}
+	param := 1
+	for i, v := range w.After.Values {
+		if len(e.Fields) > 64 || set&(1<<i) != 0 {
+			if err := c.bind(stmt, param, v); err != nil {
+				return err
+			}
+			param++
+		}
+	}
+	if err := stmt.BindInt64(param, int64(w.After.Version)); err != nil {
+		return err
+	}
+	if err := c.bindKey(stmt, param+1, e, w.Before); err != nil {
+		return err
+	}
+	return c.one(stmt)
+}
+
+func (c *conn) bindKey(stmt *sqlite3.Stmt, first int, e *model.Entity, row *model.Row) error {
+	if err := c.bind(stmt, first, row.Values[0]); err != nil {
+		return err
+	}
+	for i, f := range e.Key {
+		if err := c.bind(stmt, first+1+i, row.Values[f.Pos]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one runs a statement that must hit exactly one row.
+func (c *conn) one(stmt *sqlite3.Stmt) error {
+	if err := stmt.Exec(); err != nil {
+		return err
+	}
+	if n := c.Conn.Changes(); n != 1 {
+		return fmt.Errorf("sqlite: %d rows were there where one was expected", n)
+	}
+	return nil
+}
+
+func (c *conn) writeHead(w store.HeadWrite) error {
+	b := c.books(w.Partition.Family)
+	if w.Before == 0 {
+		bucket := w.Partition.Family.Bucket(w.Partition.Value)
+		return c.exec(&b.headInsert, &b.books.HeadInsert, w.Partition.Value, model.Int(int64(bucket)), model.Int(int64(w.After)))
+	}
+	return c.exec(&b.headUpdate, &b.books.HeadUpdate, model.Int(int64(w.After)), w.Partition.Value)
+}
+
+func (c *conn) writeChange(change *store.Change) error {
+	b := c.books(change.Partition.Family)
+	stmt, err := c.lazily(&b.changeInsert, func() string { return b.books.ChangeInsert })
+	if err != nil {
+		return err
+	}
+	if err := c.bind(stmt, 1, change.Partition.Value); err != nil {
+		return err
+	}
+	if err := stmt.BindInt64(2, int64(change.Version)); err != nil {
+		return err
+	}
+	if err := stmt.BindBlob(3, change.ID[:]); err != nil {
+		return err
+	}
+	if err := stmt.BindInt64(4, change.Time.UnixMicro()); err != nil {
+		return err
+	}
+	c.text = store.EncodeChange(c.text[:0], change)
+	if err := stmt.BindBlob(5, c.text); err != nil {
+		return err
+	}
+	return stmt.Exec()
+}
+
+func (c *conn) writeOutcome(o *store.KeptOutcome) error {
+	b := c.books(o.Partition.Family)
+	stmt, err := c.lazily(&b.outcomeInsert, func() string { return b.books.OutcomeInsert })
+	if err != nil {
+		return err
+	}
+	if err := c.bind(stmt, 1, o.Partition.Value); err != nil {
+		return err
+	}
+	if err := stmt.BindBlob(2, o.Hash[:]); err != nil {
+		return err
+	}
+	if err := stmt.BindBlob(3, o.Fingerprint[:]); err != nil {
+		return err
+	}
+	if err := stmt.BindInt64(4, int64(o.Version)); err != nil {
+		return err
+	}
+	if err := stmt.BindInt64(5, o.Time.UnixMicro()); err != nil {
+		return err
+	}
+	body := o.Body
+	if body == nil {
+		body = []byte{}
+	}
+	if err := stmt.BindBlob(6, body); err != nil {
+		return err
+	}
+	return stmt.Exec()
+}
+
+// pruneStep bounds what one transaction of Prune deletes, so that writes do not wait for long.
+const pruneStep = 500
+
+// Prune deletes old changes and outcomes of one partition, a few at a time between the groups.
+func (s *Store) Prune(ctx context.Context, p store.Partition, changesBefore, outcomesBefore time.Time) (int, error) {
+	books := s.books(p.Family)
+	total := 0
+	for _, job := range []struct {
+		text   string
+		before time.Time
+	}{{books.ChangesPrune, changesBefore}, {books.OutcomesPrune, outcomesBefore}} {
+		for {
+			n, err := s.prune(ctx, job.text, p.Value, job.before)
+			total += n
+			if err != nil {
+				return total, err
+			}
+			if n < pruneStep {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) books(f *model.Family) *sqltext.Books { return sqltext.BooksOf(f) }
+
+func (s *Store) prune(ctx context.Context, text string, partition model.Value, before time.Time) (n int, err error) {
+	run := s.queue.Do(ctx, func() {
+		var stmt *sqlite3.Stmt
+		if stmt, err = s.writer.prepared(text); err != nil {
+			return
+		}
+		args := []model.Value{partition, model.Int(before.UnixMicro()), model.Int(pruneStep)}
+		if err = s.writer.bindAll(stmt, 1, args); err != nil {
+			return
+		}
+		if err = stmt.Exec(); err != nil {
+			err = s.giveUp(err)
+			return
+		}
+		n = int(s.writer.Conn.Changes())
+	})
+	if run != nil {
+		return 0, run
+	}
+	if err != nil {
+		if s.Cause() != nil {
+			return 0, brokenFault(err)
+		}
+		return 0, writeFault(err)
+	}
+	return n, nil
+}
+
+var _ = fault.Internal

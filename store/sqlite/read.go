@@ -1,0 +1,315 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+	"github.com/partita-dev/partita/store/sqltext"
+)
+
+// reader takes a connection from the pool, for as long as ctx allows. It is given back with done.
+func (s *Store) reader(ctx context.Context) (*conn, error) {
+	select {
+	case <-s.closed:
+		return nil, closedFault()
+	default:
+	}
+	select {
+	case c := <-s.readers:
+		return s.lend(c, ctx)
+	default:
+	}
+	select {
+	case c := <-s.readers:
+		return s.lend(c, ctx)
+	case <-s.closed:
+		return nil, closedFault()
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Deadline, ctx.Err(), "The store was too busy to answer in time. Try again shortly.")
+	}
+}
+
+func (s *Store) lend(c *conn, ctx context.Context) (*conn, error) {
+	s.inUse.Add(1)
+	c.SetInterrupt(ctx)
+	return c, nil
+}
+
+func (s *Store) done(c *conn) {
+	c.free()
+	s.inUse.Add(-1)
+	s.readers <- c
+}
+
+// Read answers one query, and those in Also, from one snapshot.
+func (s *Store) Read(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
+	c, err := s.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.done(c)
+	if len(q.Also) == 0 {
+		res, err := c.read(p, q, q.Now)
+		if err != nil {
+			return nil, readFault(ctx, err)
+		}
+		return res, nil
+	}
+	res, err := c.readAll(p, q)
+	if err != nil {
+		return nil, readFault(ctx, err)
+	}
+	return res, nil
+}
+
+// readAll runs several statements in one transaction, that is, on one snapshot.
+func (c *conn) readAll(p store.Partition, q *store.Query) (*store.Result, error) {
+	if err := c.Exec("BEGIN"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		c.free()
+		c.Exec("COMMIT")
+	}()
+	res, err := c.read(p, q, q.Now)
+	if err != nil {
+		return nil, err
+	}
+	res.Also = make([]*model.Row, len(q.Also))
+	for i, also := range q.Also {
+		now := also.Now
+		if now.IsZero() {
+			now = q.Now
+		}
+		more, err := c.read(p, also, now)
+		if err != nil {
+			return nil, err
+		}
+		if len(more.Rows) > 0 {
+			res.Also[i] = more.Rows[0]
+		}
+	}
+	return res, nil
+}
+
+// found is the result of a get, in one piece of memory.
+type found struct {
+	store.Result
+	rows [1]*model.Row
+	row  model.Row
+}
+
+func (c *conn) read(p store.Partition, q *store.Query, now time.Time) (*store.Result, error) {
+	stmt, err := c.readStmt(q.Read, variant(q))
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Reset()
+	for i := range stmt.text.Binds {
+		if err := c.bind(stmt.Stmt, i+1, valueOf(&stmt.text.Binds[i], p, q, now)); err != nil {
+			return nil, err
+		}
+	}
+	f := &found{}
+	res := &f.Result
+	if !q.Read.List {
+		if !stmt.Step() {
+			return res, stmt.Err()
+		}
+		res.Version = uint64(stmt.ColumnInt64(0))
+		row, err := c.row(stmt.Stmt, 1, q.Read.Of, &f.row)
+		if row != nil {
+			f.rows[0] = row
+			res.Rows = f.rows[:]
+		}
+		return res, err
+	}
+	for stmt.Step() {
+		res.Version = uint64(stmt.ColumnInt64(0))
+		row, err := c.row(stmt.Stmt, 1, q.Read.Of, &model.Row{})
+		if err != nil {
+			return nil, err
+		}
+		if row != nil {
+			res.Rows = append(res.Rows, row)
+		}
+	}
+	if err := stmt.Err(); err != nil {
+		return nil, err
+	}
+	if limit := stmt.text.Limit; limit > 0 && len(res.Rows) == limit {
+		res.Rows, res.More = res.Rows[:limit-1], true
+	}
+	if q.Back {
+		slices.Reverse(res.Rows)
+	}
+	return res, nil
+}
+
+// variant tells which of a read's statements answers a query.
+func variant(q *store.Query) sqltext.Variant {
+	r := q.Read
+	v := sqltext.Variant{From: !q.From.IsNull(), To: !q.To.IsNull(), Cursor: len(q.Cursor) > 0, Back: q.Back}
+	filters := len(r.Params) - len(r.Filter)
+	for i := 1; i < len(r.Params); i++ {
+		given := i < filters
+		if !given && i < len(q.Args.Given) && q.Args.Given[i] {
+			given = true
+			v.Filter |= 1 << (i - filters)
+		}
+		if given && q.Args.Values[i].IsNull() {
+			v.Null |= 1 << i
+		}
+	}
+	for i, value := range q.Cursor {
+		if value.IsNull() {
+			v.CursorNull |= 1 << i
+		}
+	}
+	return v
+}
+
+func valueOf(b *sqltext.Bind, p store.Partition, q *store.Query, now time.Time) model.Value {
+	switch b.Kind {
+	case sqltext.BindFrom:
+		return q.From
+	case sqltext.BindTo:
+		return q.To
+	case sqltext.BindCursor:
+		return q.Cursor[b.Index]
+	case sqltext.BindFixed:
+		return b.Fixed
+	case sqltext.BindKeep:
+		return model.Time(now.Add(-q.Read.Of.Keep.For))
+	}
+	if b.Index == 0 {
+		return p.Value
+	}
+	return q.Args.Values[b.Index]
+}
+
+// with runs f on a connection of the pool and says what its errors mean to a caller.
+func (s *Store) with(ctx context.Context, f func(*conn) error) error {
+	c, err := s.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.done(c)
+	if err := f(c); err != nil {
+		return readFault(ctx, err)
+	}
+	return nil
+}
+
+// Head gives the version of a partition.
+func (s *Store) Head(ctx context.Context, p store.Partition) (version uint64, err error) {
+	err = s.with(ctx, func(c *conn) (err error) {
+		version, err = c.head(p)
+		return err
+	})
+	return version, err
+}
+
+// Partitions lists the partitions of a family in the order of their values.
+func (s *Store) Partitions(ctx context.Context, f *model.Family, after model.Value, limit int) (values []model.Value, err error) {
+	err = s.with(ctx, func(c *conn) error {
+		text, args := c.books(f).books.Heads, []model.Value{model.Int(int64(limit))}
+		if !after.IsNull() {
+			text, args = c.books(f).books.HeadsAfter, []model.Value{after, model.Int(int64(limit))}
+		}
+		stmt, err := c.prepared(text)
+		if err != nil {
+			return err
+		}
+		defer stmt.Reset()
+		if err := c.bindAll(stmt, 1, args); err != nil {
+			return err
+		}
+		for stmt.Step() {
+			if f.By.Type.Kind == model.KindInt {
+				values = append(values, model.Int(stmt.ColumnInt64(0)))
+			} else {
+				values = append(values, model.String(stmt.ColumnText(0)))
+			}
+		}
+		return stmt.Err()
+	})
+	return values, err
+}
+
+// Scan lists all rows of an entity in the order of partition and key.
+func (s *Store) Scan(ctx context.Context, e *model.Entity, after []model.Value, limit int) (rows []*model.Row, err error) {
+	err = s.with(ctx, func(c *conn) (err error) {
+		stmt, err := c.prepared(sqltext.Scan(e, after != nil))
+		if err != nil {
+			return err
+		}
+		defer stmt.Reset()
+		if err := c.bindAll(stmt, 1, append(slices.Clone(after), model.Int(int64(limit)))); err != nil {
+			return err
+		}
+		rows, err = c.rows(stmt, e)
+		return err
+	})
+	return rows, err
+}
+
+// Changes gives the changes of a partition above a version, in order.
+func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, limit int) (changes []*store.Change, err error) {
+	err = s.with(ctx, func(c *conn) error {
+		if err := c.Exec("BEGIN"); err != nil {
+			return err
+		}
+		defer func() {
+			c.free()
+			c.Exec("COMMIT")
+		}()
+		head, err := c.head(p)
+		if err != nil || head <= after || limit <= 0 {
+			return err
+		}
+		stmt, err := c.prepared(c.books(p.Family).books.Changes)
+		if err != nil {
+			return err
+		}
+		defer stmt.Reset()
+		if err := c.bindAll(stmt, 1, []model.Value{p.Value, model.Int(int64(after)), model.Int(int64(limit))}); err != nil {
+			return err
+		}
+		changes, err = s.decode(stmt, p, after, limit)
+		return err
+	})
+	return changes, err
+}
+
+func (s *Store) decode(stmt *sqlite3.Stmt, p store.Partition, after uint64, limit int) ([]*store.Change, error) {
+	var changes []*store.Change
+	for stmt.Step() {
+		head := store.Change{
+			Partition: p, Version: uint64(stmt.ColumnInt64(0)),
+			Time: time.UnixMicro(stmt.ColumnInt64(2)).UTC(),
+		}
+		copy(head.ID[:], stmt.ColumnRawBlob(1))
+		if len(changes) == 0 && head.Version != after+1 {
+			break
+		}
+		change, err := store.DecodeChange(s.config.Model, head, stmt.ColumnRawBlob(3))
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, change)
+	}
+	if err := stmt.Err(); err != nil {
+		return nil, err
+	}
+	if len(changes) == 0 {
+		return nil, fault.New(fault.NotFound, "Changes after version %d are not kept any more; the oldest ones were dropped.", after)
+	}
+	return changes, nil
+}
