@@ -57,7 +57,7 @@ func newArgs(inputs []*Input) *Args {
 	return args
 }
 
-var argsDecoders = sync.Pool{New: func() any { return &argsDecoder{json: jsontext.NewDecoder(nil)} }}
+var argsDecoders = sync.Pool{New: func() any { return &argsDecoder{json: new(jsontext.Decoder)} }}
 
 // argsDecoder reads one body at a time.
 type argsDecoder struct {
