@@ -43,6 +43,10 @@ func newFlight(k flightKey, tag model.Tag, l Loader, values context.Context) *fl
 	return &flight{key: k, tag: tag, loader: l, values: values, done: make(chan struct{})}
 }
 
+// tells whether it is known what the flight's result will lack, so that those who arrive after its
+// start may wait for it: it has a record pinned that takes in the messages.
+func (f *flight) tells() bool { return f.rec != nil && !f.expired }
+
 // launch makes f the running flight of its answer. What comes after it under the lock, or after the
 // lock, is after the start: the snapshot too.
 func (s *shard) launch(f *flight) {
@@ -181,5 +185,5 @@ func (f *flight) sees(arrival, known uint64, t Terms) bool {
 	if f.upTo < t.Min {
 		return false
 	}
-	return f.start > arrival || t.Fresh > 0 && !f.expired && f.answer.Version >= known && time.Since(f.answer.Time) <= t.Fresh
+	return f.start > arrival || t.Fresh > 0 && f.tells() && f.answer.Version >= known && time.Since(f.answer.Time) <= t.Fresh
 }

@@ -124,7 +124,7 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 		f, mine, start = newFlight(r.key, tag, l, ctx), true, true
 		f.useful = useful
 		r.s.launch(f)
-	case running.start > r.arrival || r.terms.Fresh > 0 && !running.expired:
+	case running.start > r.arrival || r.terms.Fresh > 0 && running.tells():
 		f = running
 	default:
 		if running.next == nil {
