@@ -138,17 +138,3 @@ func (c *Checkpoint) finish() error {
 	}
 	return nil
 }
-
-// seek goes on behind an earlier position, after the header was read.
-func (s *records) seek(source io.Seeker, to position) error {
-	r, ok := source.(io.Reader)
-	if !ok {
-		return fmt.Errorf("the source cannot be read")
-	}
-	if _, err := source.Seek(to.Offset, io.SeekStart); err != nil {
-		return err
-	}
-	s.r.Reset(r)
-	s.at = to
-	return nil
-}

@@ -22,7 +22,7 @@ type ImportOptions struct {
 	Store  store.Store
 	Entity *model.Entity
 	Format Format
-	Source io.ReadSeeker
+	Source io.Reader // with a Checkpoint also an io.Seeker
 	// Checkpoint remembers how far the import has come; nil: it cannot be resumed.
 	Checkpoint *Checkpoint
 	// Refused is told each refused row, in the order of lines within a chunk.
@@ -61,7 +61,7 @@ func Import(ctx context.Context, o ImportOptions) (Summary, error) {
 	}
 	var total Summary
 	if c := o.Checkpoint; c != nil && c.state.At.Offset > 0 {
-		if err := src.seek(o.Source, c.state.At); err != nil {
+		if err := src.seek(c.state.At); err != nil {
 			return Summary{}, err
 		}
 		total = c.state.Done

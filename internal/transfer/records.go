@@ -30,6 +30,7 @@ type position struct {
 
 // records reads the rows of a file, one after the other.
 type records struct {
+	source io.Reader
 	r      *bufio.Reader
 	format Format
 	inputs []*model.Input
@@ -40,7 +41,7 @@ type records struct {
 
 // newRecords reads rows of an entity; for CSV it reads the header first.
 func newRecords(r io.Reader, format Format, e *model.Entity) (*records, error) {
-	s := &records{r: bufio.NewReaderSize(r, 256<<10), format: format, inputs: inputs(e)}
+	s := &records{source: r, r: bufio.NewReaderSize(r, 256<<10), format: format, inputs: inputs(e)}
 	if format != CSV {
 		return s, nil
 	}
@@ -56,6 +57,20 @@ func newRecords(r io.Reader, format Format, e *model.Entity) (*records, error) {
 		return nil, fmt.Errorf("line 1: %w", err)
 	}
 	return s, s.readHeader(e, cells)
+}
+
+// seek goes on from an earlier position, after the header was read.
+func (s *records) seek(to position) error {
+	seeker, ok := s.source.(io.Seeker)
+	if !ok {
+		return fmt.Errorf("the source cannot be gone back in, so the import cannot be resumed")
+	}
+	if _, err := seeker.Seek(to.Offset, io.SeekStart); err != nil {
+		return err
+	}
+	s.r.Reset(s.source)
+	s.at = to
+	return nil
 }
 
 func (s *records) readHeader(e *model.Entity, cells []cell) error {

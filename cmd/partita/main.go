@@ -1,0 +1,124 @@
+// Command partita serves a model file, checks it, and carries rows in and out.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// commands is the command line.
+type commands struct {
+	New     newCommand     `cmd:"" help:"Write a starter model, small and commented."`
+	Check   checkCommand   `cmd:"" help:"Check a model and print its plan of access."`
+	Serve   serveCommand   `cmd:"" help:"Serve a model."`
+	Status  statusCommand  `cmd:"" help:"Tell how a running service is."`
+	Token   tokenCommand   `cmd:"" help:"Sign a token with the development key, to try a service."`
+	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 description of a model's service."`
+	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of model files, for editors."`
+	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
+	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// console is where a command speaks: results on out, all else on err.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes.
+const (
+	fine    = 0
+	failed  = 1
+	badCall = 2 // bad usage, or a bad model
+)
+
+// usage marks an error as one of the call itself.
+type usage struct{ error }
+
+// exit is how kong ends the program from within, as for --help.
+type exit int
+
+// run carries out one command line and gives its exit code.
+func run(ctx context.Context, args []string, c *console) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			early, ok := p.(exit)
+			if !ok {
+				panic(p)
+			}
+			code = int(early)
+		}
+	}()
+	parser, err := kong.New(&commands{}, kong.Name("partita"),
+		kong.Description("A data-model-first application server: one model file is the whole service."),
+		kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
+	if err != nil {
+		fmt.Fprintln(c.err, "partita:", err)
+		return failed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	call, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(c.err, "partita: %v; `partita --help` lists the commands\n", err)
+		return badCall
+	}
+	return c.report(call.Run())
+}
+
+// report says what went wrong, for a person, and gives the exit code.
+func (c *console) report(err error) int {
+	if err == nil {
+		return fine
+	}
+	if complaints, ok := errors.AsType[*model.Complaints](err); ok {
+		fmt.Fprintln(c.err, complaints)
+		return badCall
+	}
+	if quiet, ok := errors.AsType[told](err); ok {
+		return int(quiet)
+	}
+	text := err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		text = f.Message
+	}
+	fmt.Fprintln(c.err, "partita:", cutPrefix(text))
+	if _, ok := errors.AsType[usage](err); ok {
+		return badCall
+	}
+	return failed
+}
+
+// told is the exit code of a command that has said already what went wrong.
+type told int
+
+func (t told) Error() string { return fmt.Sprintf("exit code %d", int(t)) }
+
+type versionCommand struct{}
+
+func (versionCommand) Run(c *console) error {
+	_, err := fmt.Fprintln(c.out, "partita", partita.Version())
+	return err
+}

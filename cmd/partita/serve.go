@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/observe"
+)
+
+// data says where the store is.
+type data struct {
+	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data" placeholder:"DIR"`
+	Store string `help:"URL of the store. Without it: SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
+}
+
+type serveCommand struct {
+	File string `arg:"" help:"Model file."`
+	data
+
+	Listen string `help:"Address of the API, or none." env:"PARTITA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Admin  string `help:"Address of the page, /metrics and /status, or none." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
+
+	JWTSecretFile string `help:"File with the secret of HS256 tokens; or PARTITA_JWT_SECRET in the environment." name:"jwt-secret-file" env:"PARTITA_JWT_SECRET_FILE" placeholder:"FILE"`
+	JWKS          string `help:"URL of the key set of RS256, ES256 and EdDSA tokens." name:"jwks" env:"PARTITA_JWKS" placeholder:"URL"`
+	Issuer        string `help:"What a token's iss must be." env:"PARTITA_ISSUER"`
+	Audience      string `help:"What a token's aud must have." env:"PARTITA_AUDIENCE"`
+
+	Cache   size `help:"Memory of the cache." env:"PARTITA_CACHE" default:"64MiB"`
+	MaxBody size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
+
+	LogFormat string     `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
+	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" default:"info"`
+	OTLP      string     `help:"URL that traces are sent to, over OTLP/HTTP." name:"otlp" env:"PARTITA_OTLP" placeholder:"URL"`
+}
+
+func (k *serveCommand) Run(ctx context.Context, c *console) error {
+	logger, err := observe.Logger(c.err, k.LogFormat, k.LogLevel)
+	if err != nil {
+		return usage{err}
+	}
+	secret, err := jwtSecret(k.JWTSecretFile)
+	if err != nil {
+		return err
+	}
+	if _, err := readModel(k.File); err != nil { // says what to do about a missing file
+		return err
+	}
+	app, err := partita.Open(partita.Config{
+		Model: k.File, DataDir: k.Data, Store: k.Store, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
+		Auth:       partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
+		CacheBytes: int64(k.Cache), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
+	})
+	if err != nil {
+		return usage{err}
+	}
+	if err := app.Start(ctx); err != nil {
+		return err
+	}
+	if k.LogFormat == "text" && k.LogLevel <= slog.LevelInfo {
+		k.welcome(c, app)
+	}
+	return app.Run(ctx)
+}
+
+// welcome tells a person at a terminal where to go from here.
+func (k *serveCommand) welcome(c *console, app *partita.App) {
+	if app.Addr() != "" {
+		fmt.Fprintf(c.out, "API   http://%s   described by http://%[1]s/openapi.json\n", app.Addr())
+	}
+	if app.AdminAddr() != "" {
+		fmt.Fprintf(c.out, "Page  http://%s\n", app.AdminAddr())
+	}
+	if app.DevelopmentKey() {
+		from := ""
+		if k.Data != "./partita-data" {
+			from = " --data " + k.Data
+		}
+		program, err := os.Executable()
+		if err != nil || strings.Contains(program, " ") {
+			program = "partita"
+		}
+		if rel, ok := strings.CutPrefix(program, workingDirectory()+"/"); ok {
+			program = rel
+		}
+		fmt.Fprintf(c.out, "Token %s token --sub me --claim roles=staff%s   (development key, loopback only)\n", program, from)
+	}
+}
+
+func workingDirectory() string {
+	dir, _ := os.Getwd() // without one the program's whole path is shown
+	return dir
+}
+
+// jwtSecret gives the secret of HS256 tokens, from the environment or a file; nil if there is none.
+// It is never a flag: flags are seen by everyone on the machine.
+func jwtSecret(file string) ([]byte, error) {
+	if secret := os.Getenv("PARTITA_JWT_SECRET"); secret != "" {
+		if file != "" {
+			return nil, usage{fmt.Errorf("PARTITA_JWT_SECRET and --jwt-secret-file are both given: give one")}
+		}
+		return []byte(secret), nil
+	}
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usage{fmt.Errorf("the secret of --jwt-secret-file cannot be read: %w", err)}
+	}
+	return []byte(strings.TrimRight(string(text), "\r\n")), nil
+}
+
+// size is a number of bytes, such as 64MiB.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(text []byte) error {
+	digits, shift := string(text), 0
+	for i, unit := range []string{"KiB", "MiB", "GiB"} {
+		if rest, ok := strings.CutSuffix(digits, unit); ok {
+			digits, shift = rest, 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 0 || n > (1<<62)>>shift {
+		return fmt.Errorf("%q is no size: write bytes, or a number with KiB, MiB or GiB, such as 64MiB", text)
+	}
+	*s = size(n << shift)
+	return nil
+}

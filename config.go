@@ -1,0 +1,182 @@
+package partita
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/model"
+)
+
+// None, as the value of Config.Listen or Config.Admin, means that the App opens no such listener.
+const None = "none"
+
+// Config is what an App is made of. Only a model is required: the zero value of every other field
+// takes the default written beside it.
+type Config struct {
+	// Model is the path of the model file. Either it or ModelSource is required.
+	Model string
+	// ModelSource is the model file's text; Model is then only its name in complaints.
+	ModelSource []byte
+	// Env looks up what stands as ${NAME} in the model. Default: os.LookupEnv.
+	Env func(name string) (string, bool)
+
+	// DataDir is where the embedded store and the development key live; it is made where it is
+	// missing. Default: "./partita-data".
+	DataDir string
+	// Store is the store's URL: "sqlite:" and the path of a folder. Default: the embedded SQLite
+	// store in DataDir.
+	Store string
+
+	// Listen is the address of the API, or None. Port 0 takes a free port. Default: "127.0.0.1:8080".
+	Listen string
+	// Admin is the address of the page, /metrics, /status and profiles, or None.
+	// Default: "127.0.0.1:8081".
+	Admin string
+	// AdminToken is what callers of Admin must show, at least 16 characters. Required for an address
+	// beyond loopback. Default: none, and then only this machine is answered.
+	AdminToken string
+
+	// Auth says how callers' tokens are verified. Default: a development key in DataDir, and then
+	// on loopback only.
+	Auth Auth
+
+	// CacheBytes bounds the memory of the cache. Default: 64 MiB; at least 1 MiB.
+	CacheBytes int64
+	// MaxBody bounds the body of a request, in bytes. Default: 1 MiB.
+	MaxBody int64
+	// RequestTimeout bounds the work on one request. Default: 10 s.
+	RequestTimeout time.Duration
+	// HandlerTimeout bounds one run of a Go handler: it holds up its partition. Default: 2 s.
+	HandlerTimeout time.Duration
+	// DrainTimeout bounds how long Stop waits for requests under way. Default: 10 s.
+	DrainTimeout time.Duration
+
+	// KeepChanges is how long changes stay readable in the change log. Default: 7 days.
+	KeepChanges time.Duration
+	// KeepOutcomes is how long a request with an Idempotency-Key may be repeated. Default: 24 h.
+	KeepOutcomes time.Duration
+
+	// TraceEndpoint is the URL that OpenTelemetry traces are sent to, over OTLP/HTTP, such as
+	// "http://127.0.0.1:4318". Default: no traces.
+	TraceEndpoint string
+	// Logger takes what the App has to say. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// Auth says how tokens are verified.
+type Auth struct {
+	// Secret is the shared key of HS256 tokens, at least 32 bytes. Default: none.
+	Secret []byte
+	// JWKS is the URL of a key set for RS256, ES256 and EdDSA tokens. Default: none.
+	JWKS string
+	// Issuer is what a token's `iss` must be. Default: not checked.
+	Issuer string
+	// Audience is what a token's `aud` must have. Default: not checked.
+	Audience string
+}
+
+// configured tells whether tokens can be verified without the development key.
+func (a *Auth) configured() bool { return len(a.Secret) > 0 || a.JWKS != "" }
+
+// withDefaults returns c with every default filled in.
+func (c Config) withDefaults() Config {
+	fill(&c.DataDir, "partita-data")
+	fill(&c.Listen, "127.0.0.1:8080")
+	fill(&c.Admin, "127.0.0.1:8081")
+	fill(&c.CacheBytes, 64<<20)
+	fill(&c.MaxBody, 1<<20)
+	fill(&c.RequestTimeout, 10*time.Second)
+	fill(&c.HandlerTimeout, 2*time.Second)
+	fill(&c.DrainTimeout, 10*time.Second)
+	fill(&c.KeepChanges, 7*24*time.Hour)
+	fill(&c.KeepOutcomes, 24*time.Hour)
+	if c.Env == nil {
+		c.Env = os.LookupEnv
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func fill[T comparable](field *T, otherwise T) {
+	var zero T
+	if *field == zero {
+		*field = otherwise
+	}
+}
+
+// validate names the first bad field of a Config that has its defaults.
+func (c *Config) validate() error {
+	if c.Model == "" && c.ModelSource == nil {
+		return fmt.Errorf("partita: Config.Model is empty: give the path of a model file, or its text in ModelSource")
+	}
+	for _, l := range []struct{ field, address string }{{"Listen", c.Listen}, {"Admin", c.Admin}} {
+		if l.address == None {
+			continue
+		}
+		_, port, err := net.SplitHostPort(l.address)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > 65535 {
+			return fmt.Errorf("partita: Config.%s is %q: give host:port, such as 127.0.0.1:8080, or %q", l.field, l.address, None)
+		}
+	}
+	if err := storeurl.Check(c.Store); err != nil {
+		return fmt.Errorf("partita: Config.Store: %w", err)
+	}
+	if n := len(c.Auth.Secret); n > 0 && n < 32 {
+		return fmt.Errorf("partita: Config.Auth.Secret has %d bytes: give at least 32, such as the output of `openssl rand -hex 32`", n)
+	}
+	if c.CacheBytes < 1<<20 {
+		return fmt.Errorf("partita: Config.CacheBytes is %d: give at least 1048576 (1 MiB)", c.CacheBytes)
+	}
+	if c.MaxBody < 1 {
+		return fmt.Errorf("partita: Config.MaxBody is %d: give a number of bytes above 0", c.MaxBody)
+	}
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"RequestTimeout", c.RequestTimeout}, {"HandlerTimeout", c.HandlerTimeout}, {"DrainTimeout", c.DrainTimeout},
+		{"KeepChanges", c.KeepChanges}, {"KeepOutcomes", c.KeepOutcomes},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("partita: Config.%s is %v: give a duration above 0", d.field, d.value)
+		}
+	}
+	return nil
+}
+
+// mayServe tells whether the model and the keys are enough for the addresses to be served.
+func (c *Config) mayServe(m *model.Model) error {
+	if c.Admin != None && !loopback(c.Admin) && c.AdminToken == "" {
+		return fmt.Errorf("partita: %s is beyond loopback, so the page needs a token: set PARTITA_ADMIN_TOKEN (Config.AdminToken), or keep --admin on 127.0.0.1", c.Admin)
+	}
+	if c.Listen == None || loopback(c.Listen) {
+		return nil
+	}
+	if m.Access == nil {
+		return fmt.Errorf("partita: the model has no `access`, so only loopback may be served, not %s: add `access`, or listen on 127.0.0.1", c.Listen)
+	}
+	if !c.Auth.configured() {
+		return fmt.Errorf("partita: %s is beyond loopback, and the development key is for loopback only: set PARTITA_JWT_SECRET or --jwks (Config.Auth), or listen on 127.0.0.1", c.Listen)
+	}
+	return nil
+}
+
+// loopback tells whether an address can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,209 @@
+package partita
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/internal/dashboard"
+	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/httpapi"
+	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/store"
+)
+
+// node is a running App.
+type node struct {
+	logger   *slog.Logger
+	store    store.Store
+	recorder *observe.Recorder
+	api      http.Handler
+
+	apiServer, adminServer *server
+
+	serving atomic.Bool        // what /readyz says
+	end     context.CancelFunc // of what runs in the background
+	work    sync.WaitGroup     // likewise
+	closers []func(context.Context) error
+
+	failed   chan struct{} // closed when the node cannot go on
+	failOnce sync.Once
+	failure  error
+}
+
+// start brings everything up, in the order of dependence; what was opened is closed again on error.
+func start(ctx context.Context, a *App) (_ *node, err error) {
+	c := a.config
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	n := &node{logger: c.Logger, end: end, failed: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.stop(ctx))
+		}
+	}()
+	if n.apiServer, err = listen(ctx, "Listen", c.Listen); err != nil {
+		return nil, err
+	}
+	if n.adminServer, err = listen(ctx, "Admin", c.Admin); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("partita: the data folder cannot be made (Config.DataDir): %w", err)
+	}
+	verifier, err := c.verifier(background)
+	if err != nil {
+		return nil, err
+	}
+
+	answers := cache.New(cache.Config{Bytes: c.CacheBytes})
+	n.onClose(func(context.Context) error { answers.Close(); return nil })
+	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, a.model, store.Options{OnChange: engine.Invalidation(a.model, answers)})
+	if err != nil {
+		return nil, fmt.Errorf("partita: %w", err)
+	}
+	n.onClose(func(context.Context) error { return n.store.Close() })
+
+	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir})
+	n.onClose(func(context.Context) error { return n.recorder.Close() })
+	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
+		Version: Version(), Logger: c.Logger, Health: n.recorder.Health()})
+	if err != nil {
+		return nil, fmt.Errorf("partita: Config.TraceEndpoint: %w", err)
+	}
+	n.onClose(tracer.Close)
+
+	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder,
+		Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout})
+	if err != nil {
+		return nil, err
+	}
+	api := httpapi.Config{Engine: paths, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
+	if tracer != nil {
+		api.Tracer = tracer
+	}
+	if n.api, err = httpapi.New(api); err != nil {
+		return nil, err
+	}
+	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url()}
+	admin, err := dashboard.New(page)
+	if err != nil {
+		return nil, fmt.Errorf("partita: Config.AdminToken: %w", err)
+	}
+
+	n.work.Go(func() { n.watch(background) })
+	n.serving.Store(true)
+	n.recorder.Health().Set("store", observe.OK, "")
+	n.adminServer.serve(admin, n.logger, n.fail)
+	n.apiServer.serve(n.api, n.logger, n.fail)
+	n.logger.Info("serving "+a.model.Service, "api", n.apiServer.url(), "page", n.adminServer.url(), "store", n.store.Info().Place)
+	if idle := observe.Inactive(a.model); len(idle) > 0 {
+		n.logger.Warn("declared in the model, but not carried out by this release: " + strings.Join(idle, "; "))
+	}
+	return n, nil
+}
+
+// watch stops the node when its store must not be used any more.
+func (n *node) watch(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-n.store.Broken():
+		n.recorder.Health().Set("store", observe.Down, "it failed in a way that cannot be mended while it is open")
+		n.fail(fmt.Errorf("partita: the store must not be used any more, so the node stops; start it again when the cause is mended: %w", n.store.Cause()))
+	}
+}
+
+// verifier makes what verifies tokens; with neither a secret nor a key set it is the development key.
+func (c *Config) verifier(ctx context.Context) (*auth.Verifier, error) {
+	secret := c.Auth.Secret
+	if !c.Auth.configured() {
+		var err error
+		if secret, err = auth.DevKey(c.DataDir); err != nil {
+			return nil, fmt.Errorf("partita: %w", err)
+		}
+	}
+	v, err := auth.New(ctx, auth.Config{Secret: secret, JWKS: c.Auth.JWKS, Issuer: c.Auth.Issuer, Audience: c.Auth.Audience, Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("partita: Config.Auth: %w", err)
+	}
+	return v, nil
+}
+
+// onClose keeps what has to be closed, in reverse order.
+func (n *node) onClose(f func(context.Context) error) { n.closers = append(n.closers, f) }
+
+// ready is what /readyz says: whether to send requests here, and what is wrong.
+func (n *node) ready() (bool, []string) {
+	if !n.serving.Load() {
+		return false, []string{"the node is stopping"}
+	}
+	var wrong []string
+	for _, c := range n.recorder.Health().Components() {
+		if c.State != observe.OK {
+			wrong = append(wrong, strings.TrimSuffix(c.Name+": "+c.Cause, ": "))
+		}
+	}
+	return true, wrong
+}
+
+// fail tells, once, why the node cannot go on.
+func (n *node) fail(cause error) {
+	n.failOnce.Do(func() {
+		n.failure = cause
+		n.serving.Store(false)
+		n.logger.Error("the node stops: " + cause.Error())
+		close(n.failed)
+	})
+}
+
+// cause gives what fail was told; nil if it was not called.
+func (n *node) cause() error {
+	select {
+	case <-n.failed:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+// stop gives everything back: first what takes requests, then what works in the background, then
+// what both stand on.
+func (n *node) stop(ctx context.Context) error {
+	n.serving.Store(false)
+	errs := []error{n.apiServer.shutdown(ctx)}
+	n.end()
+	n.work.Wait()
+	for _, closer := range slices.Backward(n.closers) {
+		errs = append(errs, closer(ctx))
+	}
+	errs = append(errs, n.adminServer.shutdown(ctx))
+	return errors.Join(errs...)
+}
+
+// Version gives the version of Partita that the program was built with.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	const path = "github.com/partita-dev/partita"
+	if info.Main.Path == path {
+		return info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == path {
+			return dep.Version
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,82 @@
+package partita
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+
+	"github.com/partita-dev/partita/internal/httpapi"
+)
+
+// server is one listener with what answers on it. A nil *server is none.
+type server struct {
+	listener net.Listener
+	http     *http.Server
+	failed   func(error)
+	done     chan struct{}
+}
+
+// listen opens an address, or none, without answering on it yet.
+func listen(ctx context.Context, field, address string) (*server, error) {
+	if address == None {
+		return nil, nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("partita: %s is in use: stop what listens there, or choose another address (Config.%s)", address, field)
+	case err != nil:
+		return nil, fmt.Errorf("partita: cannot listen on %s (Config.%s): %w", address, field, err)
+	}
+	return &server{listener: l, done: make(chan struct{})}, nil
+}
+
+// serve answers with h until shutdown.
+func (s *server) serve(h http.Handler, logger *slog.Logger, failed func(error)) {
+	if s == nil {
+		return
+	}
+	s.http = httpapi.Server(h)
+	s.http.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed(fmt.Errorf("partita: the listener on %s failed: %w", s.addr(), err))
+		}
+	}()
+}
+
+// shutdown takes no new connections and waits for the requests under way until ctx ends.
+func (s *server) shutdown(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	if s.http == nil { // never served
+		return s.listener.Close()
+	}
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("partita: requests were still under way on %s when the time to stop was over", s.addr()), s.http.Close())
+	}
+	<-s.done
+	return err
+}
+
+func (s *server) addr() string {
+	if s == nil {
+		return ""
+	}
+	return s.listener.Addr().String()
+}
+
+// url gives where the server is reached; "" for none.
+func (s *server) url() string {
+	if s == nil {
+		return ""
+	}
+	return "http://" + s.addr()
+}
