@@ -48,3 +48,15 @@ func (e *Entity) KeyOf(row *Row) []Value {
 	}
 	return key
 }
+
+// AllReads returns the named reads, then the internal ones of access: Read.ID is the index.
+func (m *Model) AllReads() []*Read {
+	if m.Access == nil || len(m.Access.Loads) == 0 {
+		return m.Reads
+	}
+	all := append([]*Read(nil), m.Reads...)
+	for _, l := range m.Access.Loads {
+		all = append(all, l.Read)
+	}
+	return all
+}

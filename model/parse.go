@@ -1,26 +1,34 @@
 package model
 
+import "strings"
+
 // Parse reads a model file. name is used in complaints only; env looks up ${NAME} (os.LookupEnv in
-// a server). The error is Complaints: all that is wrong, at once.
+// a server; nil: nothing is set). The error is *Complaints: all that is wrong, at once. It never
+// panics, whatever src holds.
 func Parse(name string, src []byte, env func(string) (string, bool)) (*Model, error) {
-	panic("unwritten")
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	c := &complaints{file: name, lines: splitLines(src)}
+	r := &yamlReader{complaints: c, env: env}
+	root := r.read(src)
+	if root.bad() {
+		return nil, c.result()
+	}
+	k := newCompiler(c, root)
+	k.compile()
+	if err := c.result(); err != nil {
+		return nil, err
+	}
+	return k.m, nil
 }
 
-// Complaint is one thing that is wrong with a model file.
-type Complaint struct {
-	Line, Column int
-	Text         string // what is wrong
-	Why          string // why it matters; may be empty
-	Fix          string // what to write instead
-	Source       string // the line, for the caret
+// splitLines gives the lines of a file without their ends, whatever system wrote it.
+func splitLines(src []byte) []string {
+	if len(src) > maxBytes {
+		return nil
+	}
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	return strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
 }
-
-// Complaints is everything that is wrong with one file, in the order of the file.
-type Complaints struct {
-	File string
-	List []Complaint
-}
-
-// Error gives the complaints as a person sees them: file:line:column, the line with a caret, why it
-// matters, and what to write instead.
-func (c *Complaints) Error() string { panic("unwritten") }

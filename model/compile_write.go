@@ -1,0 +1,342 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+)
+
+const writeTerms = " emit async priority expect objective allow"
+
+var ops = map[string]Op{"insert": OpInsert, "update": OpUpdate, "upsert": OpUpsert, "delete": OpDelete, "read": OpRead}
+
+// writing is a write while it is compiled.
+type writing struct {
+	*Write
+	m      *members
+	at     spot
+	what   string
+	steps  []*stepping
+	params []*Input // partition and key: what rules may speak of by name
+	typed  []typedInput
+	texts  []string // expressions, to see which inputs are used
+	ok     bool     // inputs and steps are what the file says, so that others may judge by them
+}
+
+// typedInput is an input that the write declares itself.
+type typedInput struct {
+	at    spot
+	name  string
+	scope *Input // the list it is an item's member of; nil: of the body
+}
+
+// stepping is a step while it is compiled.
+type stepping struct {
+	*Step
+	m     *members
+	what  string
+	names map[string]spot // fields that the caller may give
+	list  *Input
+}
+
+// writesSection reads the writes.
+func (k *compiler) writesSection() {
+	for _, p := range k.section("writes", "write") {
+		w := &writing{Write: &Write{ID: len(k.m.Writes), Name: p.key, Priority: Normal}, at: p.spot, what: quoted("write", p.key), ok: true}
+		if !k.write(w, p.value) {
+			k.broken["write "+p.key] = true
+			continue
+		}
+		k.m.Writes = append(k.m.Writes, w.Write)
+		k.writes[w.Write] = w
+	}
+}
+
+func (k *compiler) write(w *writing, n *node) bool {
+	if !k.isMapping(n, w.what) {
+		return false
+	}
+	ok := false
+	switch keys := pairKeys(n); {
+	case keys["code"]:
+		ok = k.codeWrite(w, n)
+	case keys["steps"]:
+		ok = k.stepsWrite(w, n)
+	default:
+		ok = k.singleWrite(w, n)
+	}
+	if !ok {
+		return false
+	}
+	k.terms(w.m, &w.Priority, &w.Expect, &w.Objective)
+	if x := w.m.get("async"); x != nil {
+		if i, ok := k.choice(x, w.what+": async", "offered", "always"); ok {
+			w.Async = [...]AsyncMode{AsyncOffered, AsyncAlways}[i]
+		}
+	}
+	if w.ok {
+		k.emits(w)
+		k.unusedInputs(w)
+		w.Allow = k.allow(w.m.get("allow"), w.m.has("allow"), w.at, w.what, w.Family, &Env{Params: w.params, Input: w.Inputs})
+	}
+	return true
+}
+
+func pairKeys(n *node) map[string]bool {
+	keys := map[string]bool{}
+	for _, p := range n.pairs {
+		keys[p.key] = true
+	}
+	return keys
+}
+
+func (k *compiler) singleWrite(w *writing, n *node) bool {
+	var ok bool
+	if w.m, ok = k.mapping(n, w.what, stepKeys+" steps code in returns"+writeTerms); !ok {
+		return false
+	}
+	for _, key := range []string{"in", "returns"} {
+		if w.m.has(key) {
+			k.refuse(w.m.at(key), "%s has %q, which is for writes with code: true", w.what, key).fix("take it out")
+		}
+	}
+	w.Single = true
+	s := k.step(w, w.m, w.what)
+	if s == nil {
+		return false
+	}
+	k.finishSteps(w)
+	return true
+}
+
+func (k *compiler) stepsWrite(w *writing, n *node) bool {
+	var ok bool
+	if w.m, ok = k.mapping(n, w.what, stepKeys+" steps"+writeTerms); !ok {
+		return false
+	}
+	for _, p := range n.pairs {
+		if _, isOp := ops[p.key]; isOp || slices.Contains([]string{"set", "when", "if", "key", "each", "by", "max"}, p.key) {
+			k.refuse(p.spot, "%s has both steps and %q", w.what, p.key).why("it would not be clear which step is meant").fix("move %s into a step", p.key)
+			w.ok = false
+		}
+	}
+	list := w.m.get("steps")
+	if list == nil {
+		return false
+	}
+	if list.kind != listNode || len(list.items) == 0 {
+		k.refuse(list.spot, "%s: steps must be a list of at least one step", w.what).fix("write steps: [{insert: ENTITY, …}, …]")
+		return false
+	}
+	for i, x := range list.items {
+		what := fmt.Sprintf("%s, step %d", w.what, i+1)
+		m, ok := k.mapping(x, what, stepKeys)
+		if !ok || k.step(w, m, what) == nil {
+			if x.kind == nullNode {
+				k.refuse(list.spot, "%s is empty", what).fix("take it out")
+			}
+			w.ok = false
+		}
+	}
+	if w.Family == nil {
+		return false
+	}
+	k.finishSteps(w)
+	return true
+}
+
+// codeWrite reads a write whose work is a Go function.
+func (k *compiler) codeWrite(w *writing, n *node) bool {
+	var ok bool
+	if w.m, ok = k.mapping(n, w.what, "code in input returns"+writeTerms); !ok {
+		return false
+	}
+	if x := w.m.get("code"); x != nil {
+		if yes, ok := k.truth(x, w.what+": code"); ok && !yes {
+			k.refuse(x.spot, "%s has code: false", w.what).fix("take it out, and say what the write does; or write code: true")
+			return false
+		}
+	}
+	x := w.m.get("in")
+	if x == nil {
+		if !w.m.has("in") {
+			k.refuse(w.at, "%s does not say which partition it is in", w.what).
+				why("its function runs inside one partition's transaction").fix("add `in: PARTITION`")
+		}
+		return false
+	}
+	if w.Family = k.family(x, w.what); w.Family == nil {
+		return false
+	}
+	w.Code = true
+	k.partitionInput(w, w.Family.By)
+	if x := w.m.get("input"); x != nil {
+		names, typed := k.inputList(x, w.what)
+		for _, name := range names {
+			k.refuse(name.spot, "%s lists the input %q without a type", w.what, cut(name.text)).
+				why("a write with code has no entity that would tell the type").fix("write input: {%s: TYPE}", cut(name.text))
+			w.ok = false
+		}
+		k.typedInputs(w, typed, nil)
+		w.typed = nil // the function may use them as it likes
+	}
+	if x := w.m.get("returns"); x != nil {
+		for _, p := range k.entries(x, w.what+": returns", "field") {
+			f, ok := k.field(p, quoted("field", p.key))
+			if ok && f.Default != NoDefault {
+				k.refuse(p.value.spot, "%s returns %q with a default", w.what, p.key).why("the function returns it").fix("take the default out")
+			}
+			f.Pos = len(w.Returns)
+			w.Returns = append(w.Returns, f)
+		}
+	}
+	return true
+}
+
+func (k *compiler) partitionInput(w *writing, by *Field) {
+	in := &Input{Field: by, Required: true}
+	w.Inputs = []*Input{in}
+	w.params = []*Input{in}
+}
+
+// emits reads the events that a write emits.
+func (k *compiler) emits(w *writing) {
+	n := w.m.get("emit")
+	if n == nil {
+		return
+	}
+	seen := map[*Event]bool{}
+	for _, x := range k.list(n, w.what+": emit") {
+		emit := Emit{}
+		name := x
+		var cond *node
+		if x.kind == mapNode {
+			m, _ := k.mapping(x, w.what+": emit", "event if")
+			if name = m.get("event"); name == nil {
+				if !m.has("event") {
+					k.refuse(x.spot, "%s emits something without a name", w.what).fix("write {event: NAME, if: CONDITION}")
+				}
+				continue
+			}
+			cond = m.get("if")
+		}
+		if emit.Event = k.event(name, w.what+" emits"); emit.Event == nil {
+			continue
+		}
+		if seen[emit.Event] {
+			k.refuse(name.spot, "%s emits %q twice", w.what, name.text).fix("keep one; its `if` may have several conditions with ||")
+			continue
+		}
+		seen[emit.Event] = true
+		if cond != nil {
+			emit.If = k.condition(cond, w.env(k, len(w.steps), nil), w.what+": if", w)
+		}
+		w.Emit = append(w.Emit, emit)
+		k.emitters[emit.Event] = append(k.emitters[emit.Event], w)
+	}
+}
+
+// env is what an expression of a write sees before its step of that place.
+func (w *writing) env(k *compiler, before int, s *stepping) *Env {
+	env := &Env{Params: w.params, Input: w.Inputs, Auth: true}
+	last := map[string]int{}
+	for i, t := range w.steps[:min(before, len(w.steps))] {
+		e := t.Entity
+		if j, twice := last[e.Name]; twice {
+			hidden := *env.Steps[j] // the name means the last one
+			hidden.Name += " before"
+			env.Steps[j] = &hidden
+		}
+		last[e.Name] = i
+		env.Steps = append(env.Steps, e)
+	}
+	if s != nil {
+		if s.Op != OpInsert {
+			env.Row = s.Entity
+		}
+		if s.list != nil {
+			env.Item = s.list.Items
+		}
+	}
+	return env
+}
+
+// condition reads an expression that is true or false, such as `when`.
+func (k *compiler) condition(n *node, env *Env, what string, w *writing) *Expr {
+	if n.kind == scalarNode && n.expr {
+		k.refuse(n.spot, "%s begins with `= `", what).why("a condition is always an expression").fix("take the `= ` away")
+		return nil
+	}
+	if w != nil && n.kind == scalarNode {
+		w.texts = append(w.texts, n.text)
+	}
+	if !k.canBeTrue(n, what) {
+		return nil
+	}
+	return k.expr(n, env, what)
+}
+
+// unusedInputs complains about declared inputs that nothing looks at.
+func (k *compiler) unusedInputs(w *writing) {
+	used := map[string]bool{}
+	add := func(text string) {
+		tokens := scanExpr(text)
+		for i := 2; i < len(tokens); i++ {
+			if tokens[i-1].text == "." && (tokens[i-2].text == "input" || tokens[i-2].text == "item") {
+				used[tokens[i-2].text+"."+tokens[i].text] = true
+			}
+			if tokens[i-1].text == "in" && tokens[i].text == "input" || tokens[i].text == "item" {
+				continue
+			}
+		}
+	}
+	for _, text := range w.texts {
+		add(text)
+	}
+	for _, text := range k.foreignTexts(w) {
+		add(text)
+	}
+	for _, t := range w.typed {
+		root := "input"
+		if t.scope != nil {
+			root = "item"
+		}
+		if used[root+"."+t.name] || k.broken["input "+t.name] {
+			continue
+		}
+		x := k.refuse(t.at, "%s has the input %q, which nothing uses", w.what, t.name).
+			why("a caller would give it in vain")
+		for _, s := range w.steps {
+			if s.Entity.Field(t.name) != nil && s.list == t.scope {
+				x.fix("to take the field %s of %s, list its name without a type; otherwise use it as %s.%s, or take it out", t.name, s.Entity.Name, root, t.name)
+				break
+			}
+		}
+		if x.Fix == "" {
+			x.fix("use it as %s.%s, or take it out", root, t.name)
+		}
+	}
+}
+
+// foreignTexts are the expressions outside a write that may speak of its input: rules, event data
+// and metrics.
+func (k *compiler) foreignTexts(w *writing) (out []string) {
+	var walk func(n *node)
+	walk = func(n *node) {
+		if n.bad() {
+			return
+		}
+		if n.kind == scalarNode {
+			out = append(out, n.text)
+		}
+		for _, p := range n.pairs {
+			walk(p.value)
+		}
+		for _, x := range n.items {
+			walk(x)
+		}
+	}
+	for _, part := range []string{"access", "events", "metrics"} {
+		walk(k.root.get(part))
+	}
+	return out
+}
