@@ -1,0 +1,106 @@
+// Package dashboard is what the admin address serves: the page, /status, /metrics and profiles. It
+// shows what internal/observe knows, and is careful about who may see it.
+package dashboard
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/model"
+)
+
+// Config is what the admin handler is made of.
+type Config struct {
+	Recorder *observe.Recorder // required
+	Model    *model.Model      // required
+	// Token is what callers must show. "": none is needed, and then only callers on this machine
+	// are answered.
+	Token string
+	// Hosts are names by which the address may be called, beside localhost and plain IP addresses.
+	Hosts []string
+	// API is the base URL of the API, for the example on the page: "http://127.0.0.1:8080".
+	API string
+}
+
+// tokenLength is the least number of characters of a token: it stands against guessing.
+const tokenLength = 16
+
+// New returns the handler of the admin address. The error names the field of Config that is wrong.
+func New(cfg Config) (http.Handler, error) {
+	switch {
+	case cfg.Recorder == nil:
+		return nil, errors.New("dashboard: Config.Recorder is required")
+	case cfg.Model == nil:
+		return nil, errors.New("dashboard: Config.Model is required")
+	case cfg.Token != "" && len(cfg.Token) < tokenLength:
+		return nil, fmt.Errorf("dashboard: the admin token has %d characters: give at least %d, such as the output of `openssl rand -hex 32`", len(cfg.Token), tokenLength)
+	}
+	files, err := loadFiles()
+	if err != nil {
+		return nil, err
+	}
+	about, err := json.Marshal(describe(cfg.Model, cfg.API))
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{recorder: cfg.Recorder, about: about}
+	g := newGate(cfg, files)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", cfg.Recorder.Metrics())
+	mux.HandleFunc("GET /status", d.status)
+	mux.HandleFunc("GET /live", d.live)
+	mux.HandleFunc("GET /about", d.serveAbout)
+	mux.HandleFunc("GET /debug/pprof/{$}", listProfiles)
+	mux.HandleFunc("GET /debug/pprof/{name}", serveProfile)
+	mux.Handle("GET /", files)
+	return g.guard(mux), nil
+}
+
+// desk answers questions about the service.
+type desk struct {
+	recorder *observe.Recorder
+	about    []byte
+}
+
+// live gives the figures of the window that the page shows.
+func (d *desk) live(w http.ResponseWriter, r *http.Request) {
+	window := observe.Last1m
+	if asked := r.URL.Query().Get("window"); asked != "" {
+		window = observe.Window(asked)
+	}
+	if !window.Valid() {
+		http.Error(w, "There is no such window: write window=10s, 1m, 5m, 1h or start.", http.StatusBadRequest)
+		return
+	}
+	writeJSON(w, d.recorder.Snapshot(r.Context(), window), "")
+}
+
+// status gives the same for scripts and terminals: JSON, or text where it is asked for.
+func (d *desk) status(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("Accept"), "text/plain") {
+		d.live(w, r)
+		return
+	}
+	window := observe.Window(r.URL.Query().Get("window"))
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte(StatusText(d.recorder.Snapshot(r.Context(), window))))
+}
+
+func (d *desk) serveAbout(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(d.about)
+}
+
+func writeJSON(w http.ResponseWriter, v any, indent string) {
+	body, err := json.MarshalIndent(v, "", indent)
+	if err != nil {
+		http.Error(w, "The figures cannot be written as JSON; the log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n'))
+}

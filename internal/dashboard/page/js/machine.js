@@ -1,0 +1,67 @@
+// Cache, store and process: how much of each is used.
+
+import { byId, h, set } from './dom.js'
+import { meter } from './chart.js'
+import { bytes, count, latency, none, share } from './format.js'
+
+export function makeMachine(first) {
+  const panels = [first.cache && cachePanel(), first.store && storePanel(), processPanel()].filter(Boolean)
+  byId('machine').replaceChildren(...panels.map((p) => p.node))
+  return { update: (f) => panels.forEach((p) => p.update(f)) }
+}
+
+// panel makes pairs of words and figures, some with a meter under them.
+function panel(title, lines) {
+  const note = h('p', { class: 'quiet' })
+  const cells = lines.map(([, , metered]) => ({ value: h('dd'), meter: metered ? meter() : null }))
+  const node = h('div', { class: 'panel' }, h('div', { class: 'heading' }, h('h2', {}, title), note),
+    h('dl', { class: 'pairs' }, ...lines.flatMap(([term], i) => [h('dt', {}, term), cells[i].value, cells[i].meter?.node])))
+  return {
+    node,
+    update(f) {
+      lines.forEach(([term, show, used], i) => {
+        set(cells[i].value, show(f))
+        if (used) cells[i].meter.update(...used(f), `${term}: ${show(f)}`)
+      })
+    },
+    note: (text) => set(note, text),
+  }
+}
+
+function cachePanel() {
+  return panel('Cache', [
+    ['Memory', (f) => `${bytes(f.cache.bytes)} of ${bytes(f.cache.bound)}`, (f) => [f.cache.bytes, f.cache.bound]],
+    ['Reads answered from it', (f) => (f.reads.some((r) => r.cache.hit) ? share(f.total.hit_share) : none)],
+    ['Answers', (f) => count(f.cache.entries)],
+    ['of them “not found”', (f) => count(f.cache.not_found)],
+    ['Partitions', (f) => count(f.cache.partitions)],
+    ['Loads under way', (f) => count(f.cache.flights)],
+    ['Dropped for room', (f) => count(f.cache.evictions)],
+  ])
+}
+
+function storePanel() {
+  const p = panel('Store', [
+    ['Queue', (f) => `${count(f.store.queue)} of ${count(f.store.queue_bound)} writes`, (f) => [f.store.queue, f.store.queue_bound]],
+    ['Readers at work', (f) => `${count(f.store.readers_in_use)} of ${count(f.store.readers)}`, (f) => [f.store.readers_in_use, f.store.readers]],
+    ['Size', (f) => bytes(f.store.bytes)],
+    ['Writes per group', (f) => (f.store.groups ? f.store.group_size.toFixed(1) : none)],
+    ['Writes committed', (f) => count(f.store.group_writes)],
+    ['Groups committed', (f) => count(f.store.groups)],
+  ])
+  return { node: p.node, update(f) { if (f.store) { p.update(f); p.note(`${f.store.kind} ${f.store.version}`) } else p.note('gives no figures now') } }
+}
+
+function processPanel() {
+  const p = panel('Process', [
+    ['Processor', (f) => `${f.process.cpu.toFixed(2)} of ${f.process.cpus}`, (f) => [f.process.cpu, f.process.cpus]],
+    ['Disk used', (f) => (f.process.disk_size > 0 ? `${bytes(f.process.disk_free)} free of ${bytes(f.process.disk_size)}` : 'not watched'),
+      (f) => [f.process.disk_size - f.process.disk_free, f.process.disk_size]],
+    ['Memory', (f) => bytes(f.process.rss)],
+    ['of it heap in use', (f) => bytes(f.process.heap)],
+    ['Garbage collection', (f) => `${share(f.process.gc_share)}, pause p99 ${latency(f.process.gc_pause_p99)}`],
+    ['Goroutines', (f) => count(f.process.goroutines)],
+    ['Open files', (f) => (f.process.files < 0 ? 'not known' : `${count(f.process.files)} of ${count(f.process.files_bound)}`)],
+  ])
+  return { node: p.node, update(f) { p.update(f); p.note(f.process.go_version) } }
+}
