@@ -106,7 +106,7 @@ func (d *describer) document() object {
 		"servers", []any{obj("url", "/", "description", "This service")},
 		"tags", d.tags(),
 		"paths", paths,
-		"components", d.components(),
+		"components", d.components(paths),
 	)
 	return document
 }
@@ -121,8 +121,8 @@ func (d *describer) tags() []any {
 	return append(tags, obj("name", "service", "description", "The service itself, and what spans partitions."))
 }
 
-func (d *describer) components() object {
-	components := obj("schemas", d.schemas(), "parameters", sharedParameters(), "headers", sharedHeaders())
+// components holds what paths refer to, and nothing else.
+func (d *describer) components(paths object) object {
 	names := make([]string, 0, len(d.problems))
 	for name := range d.problems {
 		names = append(names, name)
@@ -132,13 +132,28 @@ func (d *describer) components() object {
 	for _, name := range names {
 		responses = responses.with(name, d.problems[name])
 	}
-	components = components.with("responses", responses)
+	components := obj(
+		"schemas", used("schemas", d.schemas(), paths, responses),
+		"parameters", used("parameters", sharedParameters(), paths),
+		"headers", used("headers", sharedHeaders(), paths, responses),
+		"responses", responses)
 	if d.model.Access != nil {
 		components = components.with("securitySchemes", obj("token", obj(
 			"type", "http", "scheme", "bearer", "bearerFormat", "JWT",
 			"description", "A JWT with exp, signed with the algorithm of the key that the service trusts.")))
 	}
 	return components
+}
+
+// used gives those of all that a reference in one of the places names.
+func used(kind string, all object, places ...object) object {
+	text, err := json.Marshal(places)
+	if err != nil {
+		return all // the document fails likewise, and says why
+	}
+	return slices.DeleteFunc(all, func(m member) bool {
+		return !bytes.Contains(text, []byte(`"#/components/`+kind+`/`+m.name+`"`))
+	})
 }
 
 // security says who may call: nobody needs a token, or everybody does.

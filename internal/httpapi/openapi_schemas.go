@@ -3,8 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/partita-dev/partita/model"
@@ -236,74 +234,6 @@ func deletesOnly(w *model.Write) bool {
 		}
 	}
 	return true
-}
-
-func rowExample(fields []*model.Field) object {
-	row := object{}
-	for _, f := range fields {
-		row = row.with(f.Name, exampleOf(f))
-	}
-	return row
-}
-
-func inputExample(inputs []*model.Input) object {
-	body := object{}
-	for _, in := range inputs {
-		switch {
-		case in.Items != nil:
-			body = body.with(in.Name, []any{inputExample(in.Items)})
-		case in.Required || in.Default == model.NoDefault:
-			body = body.with(in.Name, exampleOf(in.Field))
-		}
-	}
-	return body
-}
-
-// exampleOf makes a value that the field takes, as well as that can be told from its type.
-func exampleOf(f *model.Field) any {
-	t := &f.Type
-	switch t.Kind {
-	case model.KindInt, model.KindFloat:
-		n := 1.0
-		if !f.Min.IsNull() {
-			n = max(n, f.Min.Float())
-		}
-		if !f.Max.IsNull() {
-			n = min(n, f.Max.Float())
-		}
-		if math.Abs(n) > 1<<53 {
-			return raw(f.Min)
-		}
-		return json.Number(strconv.FormatFloat(n, 'f', -1, 64))
-	case model.KindBool:
-		return true
-	case model.KindUUID:
-		return "01890a5d-ac96-774b-bcce-b302099a8057"
-	case model.KindTime:
-		return "2026-01-31T12:00:00Z"
-	case model.KindDate:
-		return "2026-01-31"
-	case model.KindBytes:
-		return "AQ=="
-	case model.KindJSON:
-		return obj("any", "thing")
-	case model.KindDecimal:
-		return "1"
-	case model.KindEmail:
-		return "ann@example.com"
-	case model.KindURL:
-		return "https://example.com/"
-	case model.KindEnum:
-		return t.Enum[0]
-	}
-	if f.Pattern != nil && t.Null {
-		return nil
-	}
-	text := "a"
-	if len(f.Name) <= t.Size {
-		text = f.Name
-	}
-	return text
 }
 
 func sharedParameters() object {
