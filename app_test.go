@@ -1,0 +1,286 @@
+package partita_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/partita-dev/partita"
+)
+
+// notes is a model without access rules, so it is served on loopback only.
+const notes = `
+service: notes
+partitions:
+  person: {by: person_id, type: string(20), expect: 1k}
+entities:
+  note:
+    in: person
+    key: note_id
+    expect: 10
+    fields: {note_id: {type: int, default: next}, text: string(100), done: {type: bool, default: false}, at: {type: time, default: now}}
+  total: {in: person, fields: {notes: int}}
+reads:
+  note:  {get: note, fresh: 1m, stale: 1h}
+  total: {get: total}
+writes:
+  add: {insert: note, input: [text]}
+`
+
+// config is that of an App for a test: in a folder of its own, on free ports, with its log kept.
+func config(t *testing.T, source string) (partita.Config, *syncBuffer) {
+	log := &syncBuffer{}
+	return partita.Config{
+		Model: "test.yaml", ModelSource: []byte(source), DataDir: t.TempDir(),
+		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}, log
+}
+
+// syncBuffer is a buffer that many goroutines may write to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func open(t *testing.T, c partita.Config) *partita.App {
+	t.Helper()
+	app, err := partita.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func start(t *testing.T, app *partita.App) {
+	t.Helper()
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, app) })
+}
+
+func stop(t *testing.T, app *partita.App) {
+	t.Helper()
+	if err := app.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// call sends a request over a connection of its own, and gives status and body.
+func call(t *testing.T, method, url, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+func TestTwoAppsInOneProcess(t *testing.T) {
+	var apps [2]*partita.App
+	for i := range apps {
+		c, _ := config(t, notes)
+		apps[i] = open(t, c)
+		start(t, apps[i])
+	}
+	if apps[0].Addr() == apps[1].Addr() {
+		t.Fatal("both listen on", apps[0].Addr())
+	}
+	code, body := call(t, "POST", "http://"+apps[0].Addr()+"/v1/add", `{"person_id":"ada","text":"hello"}`)
+	if code != http.StatusCreated {
+		t.Fatal(code, body)
+	}
+	if code, body := call(t, "GET", "http://"+apps[0].Addr()+"/v1/note/ada/1", ""); code != http.StatusOK || !strings.Contains(body, "hello") {
+		t.Error(code, body)
+	}
+	if code, body := call(t, "GET", "http://"+apps[1].Addr()+"/v1/note/ada/1", ""); code != http.StatusNotFound {
+		t.Error("the other App has the row:", code, body)
+	}
+	for _, app := range apps {
+		if code, body := call(t, "GET", "http://"+app.AdminAddr()+"/metrics", ""); code != http.StatusOK || !strings.Contains(body, "partita_") {
+			t.Error(code, body)
+		}
+	}
+}
+
+func TestStopGivesEverythingBack(t *testing.T) {
+	c, _ := config(t, notes)
+	app := open(t, c)
+	if err := app.Stop(t.Context()); err != nil {
+		t.Error("Stop before Start:", err)
+	}
+	for range 2 { // what was stopped can be started again
+		start(t, app)
+		if err := app.Start(t.Context()); err == nil {
+			t.Error("a second Start is taken")
+		}
+		base := "http://" + app.Addr()
+		if code, body := call(t, "POST", base+"/v1/add", `{"person_id":"ada","text":"kept"}`); code != http.StatusCreated {
+			t.Fatal(code, body)
+		}
+		stop(t, app)
+		stop(t, app)
+		if app.Addr() != "" {
+			t.Error("the address is still told")
+		}
+		if open := filesIn(t, c.DataDir); len(open) > 0 {
+			t.Error("files are still open:", open)
+		}
+	}
+	start(t, app)
+	if code, body := call(t, "GET", "http://"+app.Addr()+"/v1/note/ada/2", ""); code != http.StatusOK {
+		t.Error("the row of the second run is gone:", code, body)
+	}
+}
+
+// filesIn lists the files in a folder that this process has open.
+func filesIn(t *testing.T, dir string) (open []string) {
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil || len(fds) == 0 {
+		t.Fatal("cannot tell which files are open:", err)
+	}
+	for _, fd := range fds {
+		if target, err := os.Readlink(fd); err == nil && strings.HasPrefix(target, dir) {
+			open = append(open, target)
+		}
+	}
+	return open
+}
+
+func TestRunStopsWhenItsContextEnds(t *testing.T) {
+	c, log := config(t, notes)
+	app := open(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	start(t, app)
+	done := make(chan error)
+	go func() { done <- app.Run(ctx) }()
+	if code, _ := call(t, "GET", "http://"+app.Addr()+"/readyz", ""); code != http.StatusOK {
+		t.Error("not ready:", code)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if app.Addr() != "" {
+		t.Error("the App still runs")
+	}
+	if !strings.Contains(log.String(), "serving notes") {
+		t.Errorf("the log does not say so: %s", log)
+	}
+}
+
+func TestRequestsUnderWayAreFinished(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	c, _ := config(t, coded)
+	app := open(t, c)
+	partita.Handle(app, "tally", func(_ context.Context, tx *partita.Tx, in tallyInput) (tallyResult, error) {
+		close(entered)
+		<-leave
+		return tallyResult{Notes: 1}, nil
+	})
+	partita.Handle(app, "ping", func(context.Context, *partita.Tx, struct{}) (struct{}, error) { return struct{}{}, nil })
+	start(t, app)
+	base := "http://" + app.Addr()
+	answered := make(chan int)
+	go func() {
+		code, _ := call(t, "POST", base+"/v1/tally", `{"person_id":"ada"}`)
+		answered <- code
+	}()
+	<-entered
+	stopped := make(chan error)
+	go func() { stopped <- app.Stop(context.Background()) }()
+	close(leave)
+	if code := <-answered; code != http.StatusOK {
+		t.Error(code)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHandlerOfOwnServer(t *testing.T) {
+	c, _ := config(t, notes)
+	c.Listen, c.Admin = partita.None, partita.None
+	app := open(t, c)
+	server := httptest.NewServer(app.Handler())
+	defer server.Close()
+	code, body := call(t, "GET", server.URL+"/v1/note/ada/1", "")
+	var problem struct{ Type string }
+	if err := json.Unmarshal([]byte(body), &problem); err != nil || code != http.StatusServiceUnavailable || problem.Type != "urn:partita:problem:unavailable" {
+		t.Error(code, body)
+	}
+	start(t, app)
+	if code, body := call(t, "GET", server.URL+"/v1/note/ada/1", ""); code != http.StatusNotFound {
+		t.Error(code, body)
+	}
+	if app.Addr() != "" || app.AdminAddr() != "" {
+		t.Error("there are listeners")
+	}
+}
+
+func TestWhatDoesNotActYetIsSaid(t *testing.T) {
+	source, err := os.ReadFile("examples/shop/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, log := config(t, string(source))
+	start(t, open(t, c))
+	if n := strings.Count(log.String(), "not carried out by this release"); n != 1 {
+		t.Errorf("said %d times in:\n%s", n, log)
+	}
+}
+
+func TestStartFailsClearly(t *testing.T) {
+	c, _ := config(t, notes)
+	first := open(t, c)
+	start(t, first)
+
+	again := open(t, c)
+	if err := again.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "another process") && !strings.Contains(err.Error(), "in use") {
+		t.Error("the same data folder twice:", err)
+	}
+	other, _ := config(t, notes)
+	other.Listen = first.Addr()
+	taken := open(t, other)
+	if err := taken.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "is in use") {
+		t.Error("a port that is taken:", err)
+	}
+	if open := filesIn(t, other.DataDir); len(open) > 0 {
+		t.Error("files are still open:", open)
+	}
+}
