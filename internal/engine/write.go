@@ -88,6 +88,9 @@ func (e *Engine) prepare(q *WriteRequest) (*attempt, error) {
 	case depends:
 		a.write.Check = func(tx store.Tx) error { return mayWrite(tx, q, a.scope) }
 	}
+	if e.remote {
+		a.write.Needs = a.needs()
+	}
 	if q.IdempotencyKey == "" {
 		return a, nil
 	}

@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/store"
+	"github.com/partita-dev/partita/store/sqltext"
+)
+
+// doubt is a group whose COMMIT was sent and never answered. One of its changes tells for all, since
+// they are one transaction.
+type doubt struct {
+	changes []*store.Change
+	before  uint64 // version of the first change's partition before the group
+}
+
+// doubtful settles, within the store's timeout, whether a group was committed, and fills the Results
+// of its writes. Where the database cannot be asked by then, their outcome is unknown, and the doubt
+// is settled before the next group.
+func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	conn.Close(ctx)
+	if len(g.Changes()) == 0 { // refusals to be kept: nothing was changed either way
+		fail(ws, unreachableNow(nil), false)
+		return
+	}
+	d := &doubt{changes: slices.Clone(g.Changes())}
+	first := d.changes[0]
+	for h := range g.Heads {
+		if h.Partition == first.Partition {
+			d.before = h.Before
+		}
+	}
+	for {
+		committed, err := s.ask(ctx, d)
+		switch {
+		case err == nil && committed:
+			s.tell(d)
+			return // the Results stand
+		case err == nil:
+			fail(ws, unreachableNow(nil), false)
+			return
+		case ctx.Err() != nil:
+			s.doubt = d
+			fail(ws, fault.Wrap(fault.Deadline, err,
+				"The store went away while it was storing this; whether it was stored is not known yet. Ask again with the same Idempotency-Key."), true)
+			return
+		}
+		select { // the database is away: its return has no signal
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// settleDoubt finds out about an earlier group before the next one begins.
+func (s *Store) settleDoubt(ctx context.Context, conn *pgx.Conn) error {
+	if s.doubt == nil {
+		return nil
+	}
+	committed, err := look(ctx, conn, s, s.doubt)
+	if err != nil {
+		return err
+	}
+	if committed {
+		s.tell(s.doubt)
+	}
+	s.doubt = nil
+	return nil
+}
+
+func (s *Store) tell(d *doubt) {
+	for _, c := range d.changes {
+		s.onChange(c)
+	}
+}
+
+// ask looks on a connection of its own: the pool's is not usable any more.
+func (s *Store) ask(ctx context.Context, d *doubt) (committed bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, s.writers.Config().ConnConfig)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return look(ctx, conn, s, d)
+}
+
+// look tells whether a group was committed. It takes the head's lock first, which waits for the old
+// backend where that is still at it: a look without the lock could say "absent" too early.
+func look(ctx context.Context, conn *pgx.Conn, s *Store, d *doubt) (committed bool, err error) {
+	first := d.changes[0]
+	f := first.Partition.Family
+	partition := argument(first.Partition.Value)
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	if d.before == 0 {
+		// The head itself was new: an insert of the same one waits for the old backend, too.
+		_, err = tx.Exec(ctx, s.books[f].HeadInsert+" ON CONFLICT DO NOTHING", partition, f.Bucket(first.Partition.Value), int64(0))
+	} else {
+		_, err = tx.Exec(ctx, s.books[f].Head+" FOR UPDATE", partition)
+	}
+	if err != nil {
+		return false, err
+	}
+	err = tx.QueryRow(ctx, `SELECT true FROM `+sqltext.Quote(sqltext.BookName("change", f))+
+		` WHERE "partition" = $1 AND "version" = $2 AND "id" = $3`, partition, int64(first.Version), first.ID[:]).Scan(&committed)
+	if err == pgx.ErrNoRows {
+		return false, nil
+	}
+	return committed, err
+}
+
+func unreachableNow(cause error) error {
+	e := fault.Wrap(fault.Unavailable, cause, "The store went away; nothing was changed. Try again shortly.")
+	e.RetryAfter = time.Second
+	return e
+}

@@ -1,0 +1,215 @@
+// Package postgres keeps a model's rows in PostgreSQL, or in what speaks its protocol. Any number of
+// nodes may open the same database; each partition's head row, locked, orders their writes.
+//
+// Writes go in groups: one round trip locks the heads and fetches what the writes will look at, the
+// writes are evaluated here, and a second round trip carries all statements and COMMIT.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+	"github.com/partita-dev/partita/store/sqltext"
+)
+
+// Config says which database to open. URL and Model are required.
+type Config struct {
+	URL   string // postgres://user:password@host:port/database?options, as libpq reads it
+	Model *model.Model
+	store.Options
+	// Timeout bounds a statement on the server, whatever its caller does. Default: 10 s.
+	Timeout time.Duration
+}
+
+// Store is one node's way to the database. Make one with Open. It is safe for concurrent use.
+type Store struct {
+	model    *model.Model
+	readers  *pgxpool.Pool
+	writers  *pgxpool.Pool // one connection: the group under way
+	queue    *store.Queue
+	info     store.Info
+	onChange func(*store.Change)
+	timeout  time.Duration
+	books    map[*model.Family]*sqltext.Books
+	bulk     map[*model.Entity]*bulk
+	families map[*model.Family]*familyBulk
+
+	reads   sync.Map // readKey → *sqltext.Statement
+	updates sync.Map // entity and fields → text
+	doubt   *doubt   // of the writer: a group of which nobody knows yet whether it was committed
+
+	groups, groupWrites counter
+	closed              sync.Once
+	done                chan struct{} // closed when the writer has ended
+	broken              chan struct{}
+}
+
+// Open connects, makes what the model needs and the database lacks, and starts the writer. Errors
+// are *fault.Error with a sentence for the operator; the URL's password is never in it.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Readers <= 0 {
+		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if c.OnChange == nil {
+		c.OnChange = func(*store.Change) {}
+	}
+	if err := sqltext.Check(c.Model); err != nil {
+		return nil, err
+	}
+	base, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fault.New(fault.InvalidInput, "The store's URL cannot be read; write postgres://user:password@host:port/database.")
+	}
+	prepare(base, c.Timeout)
+	s := &Store{
+		model: c.Model, queue: store.NewQueue(c.Queue, c.Group), onChange: c.OnChange, timeout: c.Timeout,
+		books: map[*model.Family]*sqltext.Books{}, bulk: map[*model.Entity]*bulk{}, families: map[*model.Family]*familyBulk{},
+		done: make(chan struct{}), broken: make(chan struct{}),
+	}
+	for _, f := range c.Model.Families {
+		s.books[f], s.families[f] = sqltext.BooksOf(f), newFamilyBulk(f)
+	}
+	for _, e := range c.Model.Entities {
+		s.bulk[e] = newBulk(e)
+	}
+	if err := s.connect(ctx, base, c); err != nil {
+		s.closePools()
+		return nil, err
+	}
+	go s.write()
+	return s, nil
+}
+
+// prepare sets what every connection must promise.
+func prepare(base *pgxpool.Config, timeout time.Duration) {
+	p := base.ConnConfig.RuntimeParams
+	p["synchronous_commit"] = "on"
+	p["timezone"] = "UTC"
+	p["statement_timeout"] = fmt.Sprint(timeout.Milliseconds())
+	p["idle_in_transaction_session_timeout"] = fmt.Sprint((2 * timeout).Milliseconds())
+	if p["application_name"] == "" {
+		p["application_name"] = "partita"
+	}
+	if base.ConnConfig.ConnectTimeout == 0 {
+		base.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	// A caller that goes away cancels its statement on the server, and the connection stays usable.
+	base.ConnConfig.BuildContextWatcherHandler = func(pc *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: pc, CancelRequestDelay: 0, DeadlineDelay: time.Second}
+	}
+	// Connections are warmed by their first use; a database that comes back is found at once.
+	base.HealthCheckPeriod = 5 * time.Second
+}
+
+func (s *Store) connect(ctx context.Context, base *pgxpool.Config, c Config) error {
+	readers, writers := base.Copy(), base.Copy()
+	readers.MaxConns, writers.MaxConns = int32(c.Readers), 1
+	var err error
+	if s.readers, err = pgxpool.NewWithConfig(ctx, readers); err != nil {
+		return unreachable(err)
+	}
+	if s.writers, err = pgxpool.NewWithConfig(ctx, writers); err != nil {
+		return unreachable(err)
+	}
+	conn, err := s.writers.Acquire(ctx)
+	if err != nil {
+		return unreachable(err)
+	}
+	defer conn.Release()
+	if err := ensureSchema(ctx, conn.Conn(), c.Model); err != nil {
+		return err
+	}
+	return s.readInfo(ctx, conn.Conn(), c.URL)
+}
+
+func (s *Store) readInfo(ctx context.Context, conn *pgx.Conn, place string) error {
+	s.info = store.Info{Kind: "postgres", Remote: true, Place: safePlace(place)}
+	if err := conn.QueryRow(ctx, "SHOW server_version").Scan(&s.info.Version); err != nil {
+		return unreachable(err)
+	}
+	var secret string
+	if err := conn.QueryRow(ctx, sqltext.MetaGet, "incarnation").Scan(&s.info.Incarnation); err != nil {
+		return unreachable(err)
+	}
+	if err := conn.QueryRow(ctx, sqltext.MetaGet, "secret").Scan(&secret); err != nil {
+		return unreachable(err)
+	}
+	s.info.Secret = unhex(secret)
+	return nil
+}
+
+// safePlace names the database for people, without user and password.
+func safePlace(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "postgres"
+	}
+	return "postgres://" + u.Host + u.Path
+}
+
+func unreachable(err error) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
+	}
+	return fault.Wrap(fault.Unavailable, err,
+		"The database cannot be used; check that it runs, that the URL names it, and that the user may create tables in it.")
+}
+
+// Info tells what this store is.
+func (s *Store) Info() store.Info { return s.info }
+
+// Broken is never closed: PostgreSQL itself stops on a failed fsync, and comes back by its log.
+func (s *Store) Broken() <-chan struct{} { return s.broken }
+
+// Cause is always nil.
+func (s *Store) Cause() error { return nil }
+
+// Stats gives figures for people.
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	pool := s.readers.Stat()
+	st := store.Stats{
+		QueueLength: s.queue.Len(), QueueBound: s.queue.Bound(),
+		Groups: s.groups.Load(), GroupWrites: s.groupWrites.Load(),
+		Readers: int(pool.MaxConns()), ReadersInUse: int(pool.AcquiredConns()),
+	}
+	err := s.readers.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&st.Bytes)
+	if err != nil {
+		return st, s.failure(err)
+	}
+	return st, nil
+}
+
+// Close finishes what waits and closes all connections.
+func (s *Store) Close() error {
+	s.closed.Do(func() {
+		s.queue.Close(fault.New(fault.Unavailable, "The store is closed."), false)
+		<-s.done
+		s.closePools()
+	})
+	return nil
+}
+
+func (s *Store) closePools() {
+	if s.readers != nil {
+		s.readers.Close()
+	}
+	if s.writers != nil {
+		s.writers.Close()
+	}
+}
