@@ -21,16 +21,16 @@ import (
 func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Tag, t Terms, l Loader) (*Answer, Outcome, error) {
 	r := reader{c: c, s: c.shardOf(c.hashPartition(partition)), key: flightKey{partition, answer}, terms: t}
 	r.s.mu.Lock()
-	if c.closed.Load() {
-		r.s.mu.Unlock()
-		return nil, r.outcome(true), fault.New(fault.Unavailable, "The service is stopping. Please try again shortly.")
-	}
 	if a := r.atHand(); a != nil { // it landed since the look-up
 		r.s.mu.Unlock()
 		return a, Hit, nil
 	}
 	r.arrive(tag)
 	for {
+		if c.closed.Load() {
+			r.s.mu.Unlock()
+			return nil, r.outcome(true), fault.New(fault.Unavailable, "The service is stopping. Please try again shortly.")
+		}
 		f, mine, start := r.board(ctx, tag, l)
 		r.s.mu.Unlock()
 		if start && t.Fresh <= 0 {

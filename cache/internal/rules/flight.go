@@ -67,7 +67,7 @@ func (w *World) board(r *reader) {
 
 // snapshot lets a flight read the store.
 func (w *World) snapshot(f *flight) {
-	f.shot = &answer{version: w.head(), time: f.time, taken: w.now}
+	f.shot = &answer{version: w.history.Head(), time: f.time, taken: w.now}
 }
 
 // land ends a flight with its answer, or with a failure that may pass.
@@ -98,7 +98,7 @@ func (w *World) land(n *node, f *flight, failed bool) {
 		case failed:
 			w.fallBack(r)
 		case w.sees(f, r, upTo):
-			w.answered(r, f.shot, joined)
+			w.answered(r, f.shot, Loaded)
 		case f.start > r.order: // the store itself has not reached the minimum
 			w.fallBack(r)
 		default:
@@ -126,9 +126,9 @@ func (w *World) fallBack(r *reader) {
 	r.at, r.acked, r.delivered = w.now, 0, 0
 	if a := n.hit(r.which, r.terms, w.now, w.without); a != nil {
 		r.delivered = n.delivered[tagOf(r.which)]
-		w.answered(r, a, hit)
+		w.answered(r, a, Hit)
 	} else if a := n.help(r.which, r.terms, w.now, w.without); a != nil {
-		w.answered(r, a, stale)
+		w.answered(r, a, Help)
 	}
 }
 

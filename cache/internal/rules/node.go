@@ -9,12 +9,12 @@ type node struct {
 	inbox   []message // under way from other nodes
 	slept   int       // how far its monotonic clock is behind the time
 
-	delivered [tags]int // by tag the newest change whose message was taken in, over restarts
+	delivered [Tags]int // by tag the newest change whose message was taken in, over restarts
 }
 
 type message struct {
 	version int
-	touched [tags]bool
+	touched [Tags]bool
 	foreign bool // it cannot be interpreted: touched is not known to the receiver
 }
 

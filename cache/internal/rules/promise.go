@@ -2,91 +2,91 @@ package rules
 
 import "fmt"
 
-type outcome string
+// An Outcome tells how an answer came about, as far as the promises differ.
+type Outcome string
 
+// The outcomes.
 const (
-	hit    outcome = "hit"
-	joined outcome = "loaded"
-	stale  outcome = "stale"
+	Hit    Outcome = "hit"    // from the cache
+	Loaded Outcome = "loaded" // from the store, by the reader or another
+	Help   Outcome = "stale"  // from the cache, because loading failed
 )
 
-// answered looks at an answer that was given.
-func (w *World) answered(r *reader, a *answer, o outcome) {
-	w.note("… %s: version %d of answer %d on node %d", o, a.version, r.which, r.node)
-	if why := w.breach(r, a, o); why != "" && w.broken == "" {
-		w.broken = why
-		w.note("BROKEN: %s", why)
-	}
+// Given is an answer that a reader was given, with all that the promises depend on.
+type Given struct {
+	Terms   Terms
+	Outcome Outcome
+	Tag     int
+	Version int // at which the answer was read
+	Taken   int // the time of its snapshot
+
+	Now       int // the time at which it was given
+	Arrived   int // the time at which the reader asked
+	Acked     int // the newest commit acknowledged by then, on any node
+	Delivered int // the newest change to Tag whose message the node had taken in by then
 }
 
-// breach says which promise the answer breaks, "" if none.
-func (w *World) breach(r *reader, a *answer, o outcome) string {
-	tag := tagOf(r.which)
-	if need := w.last(tag, min(r.terms.Min, w.head())); a.version < need {
-		return fmt.Sprintf("minimum version %d: answered at %d, which lacks change %d", r.terms.Min, a.version, need)
+// Breach says which promise the answer breaks, "" if none.
+func (h *History) Breach(g Given) string {
+	if need := h.Last(g.Tag, g.Terms.Min); g.Version < need {
+		return fmt.Sprintf("minimum version %d: answered at %d, which lacks change %d", g.Terms.Min, g.Version, need)
 	}
-	if r.terms.Min > w.head() {
-		return fmt.Sprintf("minimum version %d: answered, yet the store is at %d", r.terms.Min, w.head())
+	if g.Terms.Min > h.Head() {
+		return fmt.Sprintf("minimum version %d: answered, yet the store is at %d", g.Terms.Min, h.Head())
 	}
-	if o == stale {
-		if age := w.now - a.taken; age > r.terms.Stale {
-			return fmt.Sprintf("stale %d: the answer is %d old", r.terms.Stale, age)
+	if g.Outcome == Help {
+		if age := g.Now - g.Taken; age > g.Terms.Stale {
+			return fmt.Sprintf("stale %d: the answer is %d old", g.Terms.Stale, age)
 		}
 		return ""
 	}
-	if w.last(tag, a.version) < r.delivered {
-		return fmt.Sprintf("%s at version %d, which lacks change %d, whose message was delivered before", o, a.version, r.delivered)
+	if g.Version < g.Delivered {
+		return fmt.Sprintf("%s at version %d, which lacks change %d, whose message was delivered before", g.Outcome, g.Version, g.Delivered)
 	}
-	if r.terms.Fresh == 0 {
-		if o == hit {
+	if g.Terms.Fresh == 0 {
+		if g.Outcome == Hit {
 			return "fresh 0 was answered from the cache"
 		}
-		if a.version < r.acked {
-			return fmt.Sprintf("strong read at version %d misses version %d, acknowledged before it arrived", a.version, r.acked)
+		if g.Version < g.Acked {
+			return fmt.Sprintf("strong read at version %d misses version %d, acknowledged before it arrived", g.Version, g.Acked)
 		}
 		return ""
 	}
-	if a.taken < min(r.at, w.now-r.terms.Fresh) {
-		return fmt.Sprintf("fresh %d: the answer is %d old", r.terms.Fresh, w.now-a.taken)
+	// Who loads for itself may wait longer than fresh; the snapshot came after its arrival then.
+	if g.Taken < min(g.Arrived, g.Now-g.Terms.Fresh) {
+		return fmt.Sprintf("fresh %d: the answer is %d old", g.Terms.Fresh, g.Now-g.Taken)
 	}
 	return ""
 }
 
-// Check looks at every answer that any reader could be given from a cache now, and returns Broken.
-func (w *World) Check() string {
-	for i, n := range w.nodes {
-		if n.rec == nil {
-			continue
-		}
-		for which := range n.rec.answers {
-			w.checkAnswer(i, n, which)
-		}
+// Tags is how many tags a History knows: small, since what goes wrong goes wrong with little.
+const Tags = 3
+
+// A History is what was committed: versions 1, 2, 3 …, each touching some tags.
+type History struct{ touched [][Tags]bool }
+
+// Head gives the newest version.
+func (h *History) Head() int { return len(h.touched) }
+
+// Commit adds a version that touches the tags given by number, and returns it.
+func (h *History) Commit(touched ...int) int {
+	var t [Tags]bool
+	for _, tag := range touched {
+		t[tag] = true
 	}
-	return w.broken
+	h.touched = append(h.touched, t)
+	return h.Head()
 }
 
-func (w *World) checkAnswer(i int, n *node, which int) {
-	if n.rec.answers[which] == nil {
-		return
-	}
-	r := reader{node: i, which: which, at: w.now, acked: w.acked, delivered: n.delivered[tagOf(which)]}
-	for minimum := range w.head() + 2 {
-		for _, fresh := range []int{0, 1, 3, 8} {
-			r.terms = Terms{Fresh: fresh, Min: minimum}
-			if a := n.hit(which, r.terms, w.now, w.without); a != nil {
-				w.judge(&r, a, hit)
-			}
-		}
-		r.terms = Terms{Stale: 10, Min: minimum}
-		if a := n.help(which, r.terms, w.now, w.without); a != nil {
-			w.judge(&r, a, stale)
-		}
-	}
-}
+// Touches tells whether a version touched a tag.
+func (h *History) Touches(version, tag int) bool { return h.touched[version-1][tag] }
 
-// judge is answered without a line for what is in order.
-func (w *World) judge(r *reader, a *answer, o outcome) {
-	if w.broken == "" && w.breach(r, a, o) != "" {
-		w.answered(r, a, o)
+// Last gives the newest change of a tag up to a version, 0 if there is none.
+func (h *History) Last(tag, upTo int) int {
+	for v := min(upTo, h.Head()); v > 0; v-- {
+		if h.touched[v-1][tag] {
+			return v
+		}
 	}
+	return 0
 }

@@ -8,12 +8,11 @@ import (
 // The size of a World: small, since what goes wrong goes wrong with little.
 const (
 	nodes   = 2
-	tags    = 3
-	maxHead = 40
 	answers = 4 // the last shows the same tag as the first, as a second page of a list would
+	maxHead = 40
 )
 
-func tagOf(which int) int { return which % tags }
+func tagOf(which int) int { return which % Tags }
 
 // A World is the store, the nodes, and the time.
 type World struct {
@@ -21,16 +20,11 @@ type World struct {
 	now     int
 	order   int
 	nodes   [nodes]*node
-	changes []change // of versions 1, 2, 3 …
-	acked   int      // the newest commit that was acknowledged
+	history History
+	acked   int // the newest commit that was acknowledged
 	broken  string
 	trace   []string
 	tracing bool
-}
-
-type change struct {
-	touched [tags]bool
-	at      int
 }
 
 // New makes a World without the given rule. Tracing keeps a line for each step.
@@ -71,33 +65,21 @@ func (w *World) note(format string, args ...any) {
 	}
 }
 
-func (w *World) head() int { return len(w.changes) }
-
-// last gives the newest change of a tag up to a version, 0 if there is none.
-func (w *World) last(tag, upTo int) int {
-	for v := upTo; v > 0; v-- {
-		if w.changes[v-1].touched[tag] {
-			return v
-		}
-	}
-	return 0
-}
-
 // commit makes a commit durable. Its own node has still to apply it; messages to the others are on
 // their way, doubled or lost.
 func (w *World) commit(c Choose) {
-	if w.head() == maxHead {
+	if w.history.Head() == maxHead {
 		return
 	}
 	by := c(nodes)
-	var m message
-	m.touched[c(tags)] = true
+	touched := []int{c(Tags)}
 	if c(4) == 3 {
-		m.touched[c(tags)] = true
+		touched = append(touched, c(Tags))
 	}
-	m.foreign = c(6) == 5
-	w.changes = append(w.changes, change{m.touched, w.now})
-	m.version = w.head()
+	m := message{version: w.history.Commit(touched...), foreign: c(6) == 5}
+	for _, t := range touched {
+		m.touched[t] = true
+	}
 	for i, n := range w.nodes {
 		if i == by {
 			n.own = append(n.own, m)
@@ -107,7 +89,7 @@ func (w *World) commit(c Choose) {
 			n.inbox = append(n.inbox, m)
 		}
 	}
-	w.note("node %d commits version %d, touching %v, foreign %v", by, m.version, m.touched, m.foreign)
+	w.note("node %d commits version %d, touching %v, foreign %v", by, m.version, touched, m.foreign)
 }
 
 func (w *World) acknowledge(c Choose) {
@@ -162,7 +144,7 @@ func (w *World) read(c Choose) {
 	r.terms.Fresh = []int{3, 0, 1, 8}[c(4)]
 	r.terms.Stale = []int{0, 10}[c(2)]
 	if c(3) == 2 {
-		r.terms.Min = c(w.head() + 2) // beyond the head as well: a token may be forged
+		r.terms.Min = c(w.history.Head() + 2) // beyond the head as well: a token may be forged
 	}
 	r.delivered = n.delivered[tagOf(r.which)]
 	if n.rec != nil {
@@ -172,7 +154,7 @@ func (w *World) read(c Choose) {
 	r.order = w.order
 	w.note("a reader on node %d asks for answer %d on terms %+v", i, r.which, r.terms)
 	if a := n.hit(r.which, r.terms, w.now, w.without); a != nil {
-		w.answered(r, a, hit)
+		w.answered(r, a, Hit)
 		return
 	}
 	w.board(r)
@@ -180,7 +162,7 @@ func (w *World) read(c Choose) {
 
 func (w *World) snapshots(c Choose) {
 	if n, f := w.flight(c, false); f != nil {
-		w.note("%s reads the store at version %d", w.name(n, f), w.head())
+		w.note("%s reads the store at version %d", w.name(n, f), w.history.Head())
 		w.snapshot(f)
 	}
 }
@@ -234,7 +216,7 @@ func (w *World) leaves(c Choose) {
 
 func (w *World) dropTag(c Choose) {
 	n, i := w.node(c)
-	t := c(tags)
+	t := c(Tags)
 	if n.rec == nil || n.rec.tags[t] == 0 {
 		return
 	}
