@@ -22,7 +22,9 @@ func parse(t *testing.T, name string) *model.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := func(name string) (string, bool) { return "https://hooks.example.com/t0ken?k=secret", name == "ORDER_PAID_HOOK" }
+	env := func(name string) (string, bool) {
+		return "https://hooks.example.com/t0ken?k=secret", name == "ORDER_PAID_HOOK"
+	}
 	m, err := model.Parse(name+".yaml", src, env)
 	if err != nil {
 		t.Fatal(err)

@@ -189,27 +189,46 @@ func explainWrite(m *model.Model, w *model.Write) *WriteExplained {
 
 func stepStatements(s *model.Step) []Statement {
 	what := opText(s.Op) + " " + s.Entity.Name
+	if s.Each != nil {
+		what += fmt.Sprintf(", at most %d times", s.Each.Max)
+	}
 	statement := func(sql string) Statement { return Statement{When: what, SQL: sql, Index: "primary key", Rows: 1} }
 	find := statement(sqltext.Get(s.Entity))
 	if len(s.By) > 0 {
-		var equal []*model.Field
-		for _, b := range s.By {
-			equal = append(equal, b.Field)
-		}
+		equal := names(s.By, func(b model.Source) *model.Field { return b.Field })
 		find = statement(sqltext.List(s.Entity, equal, 0))
-		find.Index, find.Rows = "primary key or index that begins with "+strings.Join(names(equal, fieldName), ", "), s.Max+1
+		find.Index, find.Rows = beginsWith(s.Entity, equal), s.Max+1
+		what += fmt.Sprintf(", at most %d times", s.Max)
 	}
 	switch s.Op {
 	case model.OpRead:
 		return []Statement{find}
 	case model.OpInsert:
-		return []Statement{statement(sqltext.Insert(s.Entity))}
+		return []Statement{{When: what, SQL: sqltext.Insert(s.Entity)}}
 	case model.OpDelete:
 		return []Statement{find, statement(sqltext.Delete(s.Entity))}
 	case model.OpUpdate:
 		return []Statement{find, statement(sqltext.Update(s.Entity, assigned(s)))}
 	}
-	return []Statement{find, statement(sqltext.Insert(s.Entity)), statement(sqltext.Update(s.Entity, assigned(s)))}
+	return []Statement{find, {When: what, SQL: sqltext.Insert(s.Entity)}, statement(sqltext.Update(s.Entity, assigned(s)))}
+}
+
+// beginsWith names the index of e whose first fields are those, in any order.
+func beginsWith(e *model.Entity, fields []*model.Field) string {
+	first := func(of []*model.Field) bool {
+		return len(of) >= len(fields) && !slices.ContainsFunc(of[:len(fields)], func(f *model.Field) bool {
+			return !slices.Contains(fields, f)
+		})
+	}
+	if first(e.Key) {
+		return "primary key"
+	}
+	for _, ix := range e.Indexes {
+		if first(slices.Concat(ix.Equal, names(ix.Order, func(o model.Order) *model.Field { return o.Field }))) {
+			return sqltext.IndexName(ix)
+		}
+	}
+	return "the partition's rows"
 }
 
 func arguments(inputs []*model.Input) []Argument {
@@ -226,127 +245,3 @@ func arguments(inputs []*model.Input) []Argument {
 	return out
 }
 
-// Text renders it for people.
-func (x *Explanation) Text() string {
-	var out page
-	if x.Read != nil {
-		x.Read.text(&out)
-	}
-	if x.Write != nil {
-		x.Write.text(&out)
-	}
-	return out.String()
-}
-
-func (x *ReadExplained) text(out *page) {
-	out.heading(fmt.Sprintf("read %s: %s, in one partition of %s", x.Name, x.answer(), x.Partition))
-	out.detail("address", x.Address)
-	out.detail("shows", strings.Join(x.Shows, ", "))
-	out.detail("freshness", x.freshnessText())
-	out.detail("priority", x.Priority)
-	out.detail("expected", rateText(x.Expect))
-	var served []string
-	for _, s := range x.Served {
-		served = append(served, s.text(len(x.Served) > 1))
-	}
-	out.items("served by", served)
-	out.detail("changed by", x.Changed.text())
-	out.detail("allowed", x.Access.sentence())
-	out.detail("cost", fmt.Sprintf("%s to the store, %s; about %s a row, %s an answer; none of it on a hit",
-		count(x.Cost.RoundTrips, "round trip", "round trips"), count(x.Cost.Statements, "statement", "statements"),
-		bytesText(float64(x.Cost.RowBytes)), bytesText(float64(x.Cost.Bytes))))
-	statementsText(out, x.Statements)
-}
-
-func (x *ReadExplained) freshnessText() string {
-	text := "the store's latest, never from a cache"
-	if x.Fresh != "" {
-		text = "in health never older than " + x.Fresh
-	}
-	if x.Stale != "" {
-		return text + "; in trouble never older than " + x.Stale
-	}
-	return text + "; in trouble refused"
-}
-
-func (x *WriteExplained) text(out *page) {
-	out.heading(fmt.Sprintf("write %s: %s, in one partition of %s", x.Name, x.work(), x.Partition))
-	out.detail("address", x.Address)
-	out.detail("takes", argumentsText(x.Takes))
-	out.items("steps", names(x.Steps, Step.text))
-	out.detail("emits", strings.Join(x.Emits, ", "))
-	out.detail("answered", answered(x.Async))
-	out.detail("priority", x.Priority)
-	out.detail("expected", rateText(x.Expect))
-	out.detail("changes", x.changes())
-	out.detail("allowed", x.Access.sentence())
-	if x.Code {
-		out.detail("cost", "depends on the function; it runs alone, not in a group")
-	} else {
-		out.detail("cost", fmt.Sprintf("at most %s read and %s written, %s, about %s of changes; %s, shared with the group",
-			count(x.Cost.Reads, "row", "rows"), count(x.Cost.Rows, "row", "rows"),
-			count(x.Cost.IndexEntries, "index entry", "index entries"), bytesText(float64(x.Cost.ChangeBytes)),
-			count(x.Cost.RoundTrips, "round trip", "round trips")))
-	}
-	statementsText(out, x.Statements)
-}
-
-func argumentsText(args []Argument) string {
-	var parts []string
-	for _, a := range args {
-		text := a.Name + " " + a.Type
-		if a.Items != nil {
-			text = fmt.Sprintf("%s: at most %d of {%s}", a.Name, a.Max, argumentsText(a.Items))
-		}
-		if !a.Required {
-			text += " (optional)"
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (x Permission) sentence() string {
-	whom, because := x.text()
-	if because == "" {
-		return whom
-	}
-	return whom + ": " + because
-}
-
-func statementsText(out *page, list []Statement) {
-	for _, s := range list {
-		title := s.When
-		if s.Index != "" {
-			title += ", by " + s.Index
-		}
-		if s.Rows > 0 {
-			title += ", at most " + count(s.Rows, "row", "rows") + " examined"
-		}
-		out.blank()
-		out.line("  " + title)
-		for _, line := range sqlLines(s.SQL) {
-			out.line("    " + line)
-		}
-		for i, p := range s.Parameters {
-			out.line(fmt.Sprintf("      $%d  %s", i+1, p))
-		}
-	}
-}
-
-// sqlLines breaks a statement before its clauses, and between words where it is still too long.
-func sqlLines(sql string) []string {
-	for _, clause := range []string{"FROM", "LEFT JOIN", "WHERE", "ORDER BY", "VALUES", "SET", "ON CONFLICT"} {
-		sql = strings.ReplaceAll(sql, " "+clause+" ", "\n"+clause+" ")
-	}
-	var lines []string
-	for line := range strings.SplitSeq(sql, "\n") {
-		for i, part := range wrap(line, pageWidth-8) {
-			if i > 0 {
-				part = "    " + part
-			}
-			lines = append(lines, part)
-		}
-	}
-	return lines
-}

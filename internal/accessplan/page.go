@@ -26,7 +26,6 @@ type tableRow struct {
 
 // heading begins a section; its first cell names the section.
 func (p *page) heading(cells ...string) {
-	p.flush()
 	p.blank()
 	p.table = &table{rows: []tableRow{{cells: cells}}}
 }
@@ -61,6 +60,7 @@ func (p *page) line(text string) {
 }
 
 func (p *page) blank() {
+	p.flush()
 	if n := len(p.lines); n > 0 && p.lines[n-1] != "" {
 		p.lines = append(p.lines, "")
 	}

@@ -114,6 +114,7 @@ func assigned(s *model.Step) []*model.Field {
 
 func dependsOn(r *model.Read, f *model.Field) bool {
 	return slices.Contains(r.Fields, f) || slices.Contains(r.By, f) || slices.Contains(r.Filter, f) || r.Range == f ||
+		r.Of.Keep != nil && r.Of.Keep.From == f ||
 		slices.ContainsFunc(r.Where, func(c model.Cond) bool { return c.Field == f }) ||
 		slices.ContainsFunc(r.Sort, func(o model.Order) bool { return o.Field == f })
 }

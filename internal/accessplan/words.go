@@ -10,8 +10,9 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-func names[T any](list []T, name func(T) string) []string {
-	var out []string
+// names maps a list; nil stays nil.
+func names[T, N any](list []T, name func(T) N) []N {
+	var out []N
 	for _, x := range list {
 		out = append(out, name(x))
 	}
