@@ -244,4 +244,3 @@ func arguments(inputs []*model.Input) []Argument {
 	}
 	return out
 }
-

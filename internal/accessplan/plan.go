@@ -141,4 +141,3 @@ type Metric struct {
 	Sum  string   `json:"sum,omitempty"` // "": a count
 	By   []string `json:"by,omitempty"`
 }
-
