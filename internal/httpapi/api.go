@@ -149,7 +149,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name == "batch" && r.Method == http.MethodPost:
 		a.serveBatch(w, r, start)
 	case route != nil || name == "batch":
-		a.wrongMethod(w, r, "OPTIONS, POST")
+		a.wrongMethod(w, r, "POST, OPTIONS")
 	default:
 		a.serveUnknown(w, r, name)
 	}

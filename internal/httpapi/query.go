@@ -72,7 +72,7 @@ func (route *readRoute) parseQuery(q *engine.ReadRequest, raw string, bad *compl
 		name, nameErr := unescapeQuery(name)
 		text, textErr := unescapeQuery(text)
 		if nameErr != nil || textErr != nil {
-			bad.add(name, fault.New(fault.BadRequest, "the query is not percent-encoded as it should be"))
+			bad.add(name, fault.New(fault.BadRequest, "is not percent-encoded as it should be"))
 			continue
 		}
 		p := route.parameter(name)
@@ -183,7 +183,7 @@ func (c *complaints) err() error {
 	}
 	message := fmt.Sprintf("%d parameters are wrong; each is listed.", len(c.details))
 	if len(c.details) == 1 {
-		message = "The parameter is wrong: " + c.details[0].Pointer + " " + strings.TrimSuffix(c.details[0].Message, ".") + "."
+		message = c.details[0].Pointer + " " + strings.TrimSuffix(c.details[0].Message, ".") + "."
 		if c.code == fault.BadCursor {
 			message = c.details[0].Message
 		}
