@@ -172,6 +172,11 @@ func (c *exprCompiler) fix(p *program, env *cel.Env, checked *cel.Ast) error {
 		if err != nil {
 			return c.at(0, "the expression never has a value: %s", reasonOf(err))
 		}
+		if p.want != nil {
+			if wrong := p.want.holds(v); wrong.bad() {
+				return c.at(0, "the value %s", wrong.text)
+			}
+		}
 		p.constant, p.fixed = v, true
 		return nil
 	}

@@ -41,9 +41,23 @@ func (c *exprCompiler) complaint(issues *cel.Issues, parsed *cel.Ast) *ExprError
 	} else if m := wrongType.FindStringSubmatch(text); m != nil {
 		e.Message = "this must be " + article(plainTypes(m[1])) + ", but it is " + article(plainTypes(m[2]))
 	} else if parsed == nil {
-		e.Message = "this cannot be read as an expression: " + e.Message
+		e.Message = "this cannot be read as an expression: " + syntax(e.Message)
 	}
 	return e
+}
+
+// syntax says what is wrong with a source that does not parse, without the parser's own words.
+func syntax(message string) string {
+	message, _, _ = strings.Cut(message, " expecting ")
+	if strings.Contains(message, "'<EOF>'") {
+		return "something is missing at its end"
+	}
+	for _, begin := range []string{"mismatched input ", "extraneous input ", "no viable alternative at input ", "token recognition error at: "} {
+		if rest, ok := strings.CutPrefix(message, begin); ok {
+			return rest + " cannot stand here"
+		}
+	}
+	return message
 }
 
 // place gives the offset of a complaint in bytes.

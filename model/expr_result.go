@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -37,6 +38,28 @@ func (c *exprCompiler) checkResult(tree *ast.AST, out *types.Type) error {
 	}
 	if null := c.nullPart(tree.Expr()); null != nil && !want.Null {
 		return c.at(firstPart(null), "this may be null, but %s is wanted; say what counts then, such as x != null ? x : …", article(want.String()), tree)
+	}
+	if want.Kind == KindEnum {
+		return c.checkEnumResult(tree, tree.Expr())
+	}
+	return nil
+}
+
+// checkEnumResult refuses an assignment of a text that the enum does not hold.
+func (c *exprCompiler) checkEnumResult(tree *ast.AST, e ast.Expr) error {
+	switch {
+	case e.Kind() == ast.LiteralKind:
+		text, ok := e.AsLiteral().(types.String)
+		if ok && !slices.Contains(c.env.Want.Enum, string(text)) {
+			return c.at(e.ID(), "%q is not one of %s%s", string(text), strings.Join(c.env.Want.Enum, ", "),
+				didYouMean(string(text), c.env.Want.Enum), tree)
+		}
+	case e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.Conditional:
+		for _, branch := range e.AsCall().Args()[1:] {
+			if err := c.checkEnumResult(tree, branch); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

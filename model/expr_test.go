@@ -286,6 +286,12 @@ func TestRefusedExpressions(t *testing.T) {
 		{`input.lines.all(a, input.lines.all(b, input.lines.all(c, input.lines.all(d, a.sku + b.sku != c.sku + d.sku))))`, nil, 0, "cost too much"},
 		{`row{total: 1} == null`, nil, 3, ""},
 		{`input.lines`, integer, 0, "an int is wanted"},
+		{`row.gift ? 'paid' : 'payd'`, &order.Fields[2].Type, 20, `"payd" is not one of placed, paid; did you mean paid?`},
+		{`'much too long'`, &model.Type{Kind: model.KindString, Size: 3}, 0, "at most 3 characters"},
+		{`row.total +`, nil, 11, "something is missing at its end"},
+		{`row.total ] 3`, nil, 10, "']' cannot stand here"},
+		{`tenant == 'x' && customer == 'y'`, nil, 0, "there is no tenant here"},
+		{`customer == 'y'`, nil, 0, "did you mean customer_id?"},
 	} {
 		env.Want = c.want
 		_, err := model.Compile(env, c.src)

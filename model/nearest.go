@@ -1,5 +1,7 @@
 package model
 
+import "strings"
+
 // didYouMean ends a sentence about an unknown name with the known one that is closest to it, if
 // any is close enough to be a slip of the pen.
 func didYouMean(name string, known []string) string {
@@ -9,14 +11,20 @@ func didYouMean(name string, known []string) string {
 	return ""
 }
 
-// nearest gives the known name that takes the fewest edits to reach, "" if none is close.
+// nearest gives the known name that takes the fewest edits to reach, "" if none is close. A name
+// that lacks its first or last word, such as tenant for tenant_id, is close too, and so is one that
+// was written out, such as minimum for min.
 func nearest(name string, known []string) string {
-	if len(name) > 64 {
+	if len(name) < 2 || len(name) > 64 {
 		return ""
 	}
-	best, least := "", 1+len(name)/3
+	best, least := "", 2+(len(name)-1)/4
 	for _, k := range known {
-		if d := edits(name, k, least); d <= least && (best == "" || d < least) && k != name {
+		d := edits(name, k, least)
+		if strings.HasPrefix(k, name+"_") || strings.HasSuffix(k, "_"+name) || len(k) > 2 && strings.HasPrefix(name, k) {
+			d = min(d, 1)
+		}
+		if d < least && k != name {
 			best, least = k, d
 		}
 	}
