@@ -1,7 +1,7 @@
 // Package model turns a model file into a checked, immutable Model: typed access paths, the
 // indexes derived from them, the cache tags that a change touches, the bucket of each partition.
 //
-// It is pure: nothing here reads a clock, a network or a file. A *Model and everything it points
+// It is pure: nothing here reads a clock, a network or a file, the system's time zones aside. A *Model and everything it points
 // to is safe for concurrent use, since nothing changes after Parse returns.
 package model
 
@@ -111,6 +111,9 @@ type Entity struct {
 	Expect  float64  // rows per partition; 0 where nothing was said
 	Keep    *Keep
 	View    *View // set where the rows are kept by a view
+	// Internal marks what a model does not declare: rows that Partita keeps for itself, in the
+	// store's model only.
+	Internal bool
 }
 
 // Keep says when rows expire. Expiry is no deletion: views and folds keep what they counted.

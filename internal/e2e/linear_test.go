@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
-
-	"github.com/partita-dev/partita"
 )
 
 // ledger is the model that the history is made with: a register with a guard, and a log.
@@ -101,7 +99,11 @@ func TestLinearizable(t *testing.T) {
 		seed := uint64(time.Now().UnixNano())
 		t.Run(fmt.Sprintf("%d", round), func(t *testing.T) {
 			t.Logf("seed %d", seed)
-			history := makeHistory(t, seed, perCaller)
+			storeURL := ""
+			if round%2 == 1 {
+				storeURL = database.Database(t)
+			}
+			history := makeHistory(t, storeURL, seed, perCaller)
 			result, info := porcupine.CheckOperationsVerbose(register, history, time.Minute)
 			if result != porcupine.Ok {
 				path := fmt.Sprintf("%s/history.html", t.ArtifactDir())
@@ -116,9 +118,9 @@ func TestLinearizable(t *testing.T) {
 	}
 }
 
-func makeHistory(t *testing.T, seed uint64, perCaller int) []porcupine.Operation {
+func makeHistory(t *testing.T, storeURL string, seed uint64, perCaller int) []porcupine.Operation {
 	const callers, accounts = 8, 3
-	base := serve(t, ledger)
+	base := serve(t, ledger, storeURL)
 	var (
 		mu      sync.Mutex
 		history []porcupine.Operation
@@ -232,25 +234,4 @@ func send(ctx context.Context, client *http.Client, base string, o op, keyed boo
 		return seen{balance: doc.Account.Balance}, nil
 	}
 	return seen{balance: doc.Balance}, nil
-}
-
-// serve runs a service in this process for the length of a test, and gives the address of its API.
-func serve(t *testing.T, source string) string {
-	t.Helper()
-	app, err := partita.Open(partita.Config{
-		Model: "test.yaml", ModelSource: []byte(source), DataDir: t.TempDir(),
-		Listen: "127.0.0.1:0", Admin: partita.None,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + app.Addr()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
+	"github.com/partita-dev/partita/store/postgres"
 	"github.com/partita-dev/partita/store/sqlite"
 )
 
@@ -22,19 +23,31 @@ func Check(storeURL string) error {
 	case ok && scheme == "sqlite" && rest != "":
 		return nil
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
-		return fmt.Errorf("this release has no PostgreSQL store yet: leave the store out, or give sqlite:FOLDER")
+		return nil
 	}
 	shown := storeURL
 	if u, err := url.Parse(storeURL); err == nil {
 		shown = u.Redacted()
 	}
-	return fmt.Errorf("%q names no store: leave it out, or give sqlite:FOLDER", shown)
+	return fmt.Errorf("%q names no store: leave it out, or give sqlite:FOLDER or postgres://USER:PASSWORD@HOST:PORT/DATABASE", shown)
 }
 
-// Open opens a store. The URL is "sqlite:" and a folder; "" means the embedded store in dataDir.
+// Embedded tells whether the store that a URL names lives in this process, so that no other node
+// can share it.
+func Embedded(storeURL string) bool { return storeURL == "" || strings.HasPrefix(storeURL, "sqlite:") }
+
+// Open opens a store. The URL is "sqlite:" and a folder, or postgres://…; "" means the embedded store
+// in dataDir.
 func Open(ctx context.Context, storeURL, dataDir string, m *model.Model, o store.Options) (store.Store, error) {
 	if err := Check(storeURL); err != nil {
 		return nil, err
+	}
+	if !Embedded(storeURL) {
+		s, err := postgres.Open(ctx, postgres.Config{URL: storeURL, Model: m, Options: o})
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	if folder, ok := strings.CutPrefix(storeURL, "sqlite:"); ok {
 		dataDir = folder

@@ -34,6 +34,9 @@ type Object struct {
 // *fault.Error of code InvalidInput.
 func Check(m *model.Model) error {
 	for _, e := range m.Entities {
+		if e.Internal {
+			continue
+		}
 		if strings.HasPrefix(e.Name, Prefix) || strings.HasPrefix(e.Name, "sqlite_") || strings.HasPrefix(e.Name, "pg_") {
 			return fault.New(fault.InvalidInput,
 				"The entity %q cannot be stored: names that begin with %s, sqlite_ or pg_ are taken. Give it another name.", e.Name, Prefix)
