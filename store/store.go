@@ -63,6 +63,7 @@ type Info struct {
 	Incarnation string // new at creation, restore and promotion
 	Secret      []byte // 32 random bytes made with the incarnation: signs cursors; never shown
 	Place       string // for people, without secrets
+	Remote      bool   // each look-up is a round trip, so that Write.Needs are worth giving
 }
 
 // Stats are figures of a store for people and metrics.
@@ -170,6 +171,8 @@ type Tx interface {
 	// Next takes the next number of a field with `default: next`. Numbers have no gaps and are
 	// never used twice, even when the row is deleted.
 	Next(e *model.Entity, f *model.Field) (int64, error)
+	// Reserve makes sure that Next gives only numbers above n: for rows that bring theirs along.
+	Reserve(e *model.Entity, f *model.Field, n int64) error
 	// Emit adds an event to the change.
 	Emit(ev Event)
 }

@@ -95,8 +95,8 @@ func (b *batch) apply(tx store.Tx) ([]byte, error) {
 	return json.Marshal(b.done)
 }
 
-// put inserts one row, unless it is there. It looks before it inserts, so that a refused row leaves
-// the transaction as it was.
+// put inserts one row, unless it is there. It looks before it inserts, so that a refused row takes no
+// number of a field that counts.
 func (b *batch) put(tx store.Tx, rec record) (present bool, err error) {
 	e := b.o.Entity
 	if key, whole := b.key(rec); whole {
@@ -122,7 +122,7 @@ func (b *batch) put(tx store.Tx, rec record) (present bool, err error) {
 		case !rec.args.Given[f.Pos]:
 			values[f.Pos], err = engine.Default(tx, b.w.Now, e, f)
 		case f.Default == model.DefaultNext:
-			err = reserve(tx, e, f, values[f.Pos].Int())
+			err = tx.Reserve(e, f, values[f.Pos].Int())
 		}
 		if err != nil {
 			return false, err
@@ -191,14 +191,4 @@ func (c *Checkpoint) hash(start, end position) [32]byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(start.Offset))
 	b = binary.BigEndian.AppendUint64(b, uint64(end.Offset))
 	return sha256.Sum256(b)
-}
-
-// reserve makes sure that numbers given by the file are not handed out again.
-func reserve(tx store.Tx, e *model.Entity, f *model.Field, n int64) error {
-	for {
-		got, err := tx.Next(e, f)
-		if err != nil || got >= n {
-			return err
-		}
-	}
 }
