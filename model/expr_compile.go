@@ -118,7 +118,7 @@ func (c *exprCompiler) compile() (*program, []string, error) {
 		return nil, nil, c.complaint(issues, parsed)
 	}
 	tree := checked.NativeRep()
-	if err := c.checkEnums(tree); err != nil {
+	if err := c.checkParts(tree); err != nil {
 		return nil, nil, err
 	}
 	if err := c.checkResult(tree, checked.OutputType()); err != nil {
@@ -227,13 +227,11 @@ func isConstant(e ast.Expr) bool {
 
 func variable(e ast.Expr) bool { return !isConstant(e) }
 
-// checkCost refuses an expression that may cost too much, and tells whether it goes through lists or
-// matches patterns, whose cost depends on what it is given.
+// checkCost refuses an expression that may cost too much, and tells whether it goes through lists:
+// then its cost depends on what it is given, and is counted at each evaluation. Everything else
+// takes each part of the source once at most, so it needs no counting.
 func (c *exprCompiler) checkCost(env *cel.Env, checked *cel.Ast) (lists bool, err error) {
-	visit(checked.NativeRep(), func(e ast.Expr) {
-		lists = lists || e.Kind() == ast.ComprehensionKind ||
-			e.Kind() == ast.CallKind && e.AsCall().FunctionName() == "matches"
-	})
+	visit(checked.NativeRep(), func(e ast.Expr) { lists = lists || e.Kind() == ast.ComprehensionKind })
 	estimate, err := env.EstimateCost(checked, sizes{c})
 	if err != nil {
 		return lists, c.at(0, "the cost of the expression cannot be bounded")

@@ -291,6 +291,9 @@ func TestRefusedExpressions(t *testing.T) {
 		{`row.total +`, nil, 11, "something is missing at its end"},
 		{`row.total ] 3`, nil, 10, "']' cannot stand here"},
 		{`tenant == 'x' && customer == 'y'`, nil, 0, "there is no tenant here"},
+		{`input.lines.all(row, row.quantity > 0)`, nil, 5, "row already stands for something else"},
+		{`row.note.matches(input.text)`, nil, 17, "must be written out here"},
+		{`row.note.matches('a(')`, nil, 17, "RE2"},
 		{`customer == 'y'`, nil, 0, "did you mean customer_id?"},
 	} {
 		env.Want = c.want
