@@ -112,15 +112,33 @@ type comparison struct {
 // checkExpr complains about enum fields that are compared with values they never have.
 func (k *compiler) checkExpr(n *node, env *Env, what string) {
 	for _, c := range enumComparisons(scanExpr(n.text), env) {
-		if c.field.Type.Kind != KindEnum || slices.Contains(c.field.Type.Enum, c.value.text) || strings.Contains(c.value.text, `\`) {
+		if strings.Contains(c.value.text, `\`) {
+			continue
+		}
+		fix := ""
+		switch c.field.Type.Kind {
+		case KindEnum:
+			if slices.Contains(c.field.Type.Enum, c.value.text) {
+				continue
+			}
+			fix = orOneOf(c.value.text, c.field.Type.Enum)
+		case KindUUID:
+			v, p := parseUUID(c.value.text)
+			if !p.bad() && v.Text() == c.value.text {
+				continue
+			}
+			if fix = p.text; !p.bad() {
+				fix = "write it in lower case: " + v.Text()
+			}
+		default:
 			continue
 		}
 		truth := "never"
 		if !c.equal {
 			truth = "always"
 		}
-		k.refuse(n.within(c.value.offset), "%s compares %s with %q, which it never is", what, c.path, cut(c.value.text)).
-			why("the comparison is %s true", truth).fix("%s", orOneOf(c.value.text, c.field.Type.Enum))
+		k.refuse(k.within(n, c.value.offset), "%s compares %s with %q, which it never is", what, c.path, cut(c.value.text)).
+			why("the comparison is %s true", truth).fix("%s", fix)
 	}
 }
 
@@ -212,23 +230,31 @@ func (k *compiler) canBeTrue(n *node, what string) bool {
 		text := n.text[part[0].offset:part[len(part)-1].end]
 		if len(exprRoots(text)) == 0 {
 			if x, err := Compile(&Env{}, text); err == nil && !x.True(&Scope{}) {
-				k.refuse(n.within(part[0].offset), "%s can never be true: %s is always false", what, cut(text)).
-					why("nobody could ever pass it").fix("say when it is true; where only the service itself may do something, write allow: none")
+				k.refuseNever(k.within(n, part[0].offset), what, text)
 				return false
 			}
+		}
+		if same, holds := sameSides(part); same && !holds {
+			k.refuseNever(k.within(n, part[0].offset), what, text)
+			return false
 		}
 		path, value, ok := equality(part)
 		if !ok {
 			continue
 		}
 		if other, twice := equal[path]; twice && other.text != value.text {
-			k.refuse(n.within(value.offset), "%s can never be true: %s cannot be %q and %q at once", what, path, cut(other.text), cut(value.text)).
+			k.refuse(k.within(n, value.offset), "%s can never be true: %s cannot be %q and %q at once", what, path, cut(other.text), cut(value.text)).
 				why("nobody could ever pass it").fix("write || where either will do")
 			return false
 		}
 		equal[path] = value
 	}
 	return true
+}
+
+func (k *compiler) refuseNever(at spot, what, part string) {
+	k.refuse(at, "%s can never be true: %s is always false", what, cut(part)).
+		why("nobody could ever pass it").fix("say when it is true; where only the service itself may do something, write allow: none")
 }
 
 // conjuncts cuts an expression at the && that all of it depends on; one part where there is none.

@@ -22,6 +22,8 @@ type compiler struct {
 	writes   map[*Write]*writing
 	uses     map[*Rule]*ruleUse
 	emitters map[*Event][]*writing
+
+	unknown *Family // of entities that name none that exists; nil if there are no such
 }
 
 const sections = "service partitions entities access reads writes views events schedules feeds limits metrics"
@@ -62,7 +64,7 @@ func (k *compiler) compile() {
 func (k *compiler) service() {
 	n := k.root.get("service")
 	if n == nil {
-		if !k.root.has("service") {
+		if k.root.missing("service") {
 			k.refuse(k.root.node.spot, "the model has no service name").fix("begin with `service: NAME`")
 		}
 		return
@@ -94,7 +96,7 @@ func (k *compiler) section(name, what string) []pair {
 
 // need complains where a required section is absent.
 func (k *compiler) need(name, fix string) {
-	if !k.root.has(name) {
+	if k.root.missing(name) {
 		k.refuse(k.root.node.spot, "the model has no %s", name).fix("%s", fix)
 	}
 }
@@ -148,7 +150,7 @@ func (k *compiler) fieldsOf(e *Entity, n *node, doing string) (out []*Field, ok 
 
 // brokenField tells whether a field is declared but was complained about.
 func (k *compiler) brokenField(e *Entity, name string) bool {
-	return k.broken["field "+e.Name+"."+name] || k.broken["fields "+e.Name]
+	return k.broken["field "+e.Name+"."+name] || k.broken["fields "+e.Name] || e.Family == k.unknown && e.Field(name) == nil
 }
 
 func fieldNames(fields []*Field) []string {

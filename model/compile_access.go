@@ -234,9 +234,7 @@ func (k *compiler) allow(own *node, has bool, at spot, what string, family *Fami
 	case a == nil:
 		return Allow{Public: true}
 	case k.nodes["default allow"] == nil:
-		k.refuse(at, "nobody may use %s", what).why("what no line allows is refused").
-			fix("give it an `allow`, or add a default: access: {allow: [RULE]}; `allow: none` where only the service itself may")
-		return Allow{None: true}
+		return Allow{None: true} // what no line allows is refused
 	default:
 		declared = a.Default
 	}
@@ -257,6 +255,9 @@ func (k *compiler) allow(own *node, has bool, at spot, what string, family *Fami
 
 // bind compiles a rule against what a request to a pattern carries.
 func (k *compiler) bind(r *Rule, at spot, what string, family *Family, base *Env) *Rule {
+	if family == k.unknown {
+		return nil
+	}
 	use := k.uses[r]
 	use.tried++
 	env := *base
@@ -266,6 +267,10 @@ func (k *compiler) bind(r *Rule, at spot, what string, family *Family, base *Env
 	for _, l := range k.m.Access.Loads {
 		if !roots[l.Name] {
 			continue
+		}
+		if l.Entity.Family == k.unknown {
+			use.tried--
+			return nil
 		}
 		if l.Entity.Family != family {
 			k.refuse(at, "%s uses the rule %q, which looks at a row of %q in partition %q, but the request is in %q",
@@ -297,10 +302,22 @@ func (k *compiler) finishRules() {
 		use := k.uses[r]
 		what := quoted("rule", r.Name)
 		env := &Env{Params: all, Loads: k.m.Access.Loads, Auth: true}
-		_, err := k.tryExpr(r.Text, env)
+		x, err := k.tryExpr(r.Text, env)
+		if err != nil && use.tried == 0 && (k.unknown != nil || k.anyBroken("read ") || k.anyBroken("write ") || k.anyBroken("partition ")) {
+			continue // what it speaks of may be in what was refused
+		}
 		if err != nil && (use.tried == 0 || len(use.errors) == use.tried) {
 			k.refuseExpr(use.node, env, what, err)
 			continue
+		}
+		if err == nil {
+			if k.neverFalse(use.node, x, what) {
+				continue
+			}
+			if v, fixed := x.Constant(); fixed && !v.Bool() {
+				k.refuseNever(use.node.spot, what, r.Text)
+				continue
+			}
 		}
 		k.checkExpr(use.node, env, what)
 		for _, e := range use.errors {

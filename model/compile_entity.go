@@ -12,9 +12,16 @@ func (k *compiler) families() {
 		what := quoted("partition", p.key)
 		f := &Family{ID: len(k.m.Families), Name: p.key}
 		m, ok := k.mapping(p.value, what, "by type expect")
-		if !ok || !k.familyField(f, m) {
+		if !ok {
 			k.broken["partition "+p.key] = true
 			continue
+		}
+		if !k.familyField(f, m) {
+			if f.By == nil {
+				k.broken["partition "+p.key] = true
+				continue
+			}
+			k.broken["input "+f.By.Name] = true // what speaks of it is not judged
 		}
 		if n := m.get("expect"); n != nil {
 			f.Expect, _ = k.count(n, what+": expect")
@@ -26,17 +33,22 @@ func (k *compiler) families() {
 func (k *compiler) familyField(f *Family, m *members) bool {
 	by, typ := m.get("by"), m.get("type")
 	for _, key := range []string{"by", "type"} {
-		if !m.has(key) {
+		if m.missing(key) {
 			k.refuse(m.node.spot, "%s has no `%s`", m.what, key).
 				why("the partition's field is in every address and every row").
 				fix("write {by: %s_id, type: uuid}", f.Name)
 		}
 	}
-	if by == nil || typ == nil {
+	if by == nil {
 		return false
 	}
 	name, ok := k.scalar(by, m.what+": by")
-	if !ok || !k.checkName(by.spot, "field", name) {
+	if !ok {
+		return false
+	}
+	named := k.checkName(by.spot, "field", name)
+	f.By = &Field{Name: name, Type: Type{Kind: KindString, Size: maxString}, Implied: true}
+	if typ == nil {
 		return false
 	}
 	t, ok := k.typeText(typ, m.what)
@@ -52,8 +64,8 @@ func (k *compiler) familyField(f *Family, m *members) bool {
 			why("a partition's value is in addresses and must be the same in every spelling").fix("use uuid, string(n) or int")
 		return false
 	}
-	f.By = &Field{Name: name, Type: t, Implied: true}
-	return true
+	f.By.Type = t
+	return named
 }
 
 func (k *compiler) family(n *node, who string) *Family {
@@ -68,7 +80,7 @@ func (k *compiler) family(n *node, who string) *Family {
 		}
 		names = append(names, f.Name)
 	}
-	if !k.broken["partition "+name] && !k.broken["view "+name] {
+	if !k.broken["partition "+name] && !k.broken["view "+name] && len(names) > 0 {
 		k.refuse(n.spot, "%s is in %q, but there is no partition of that name", who, cut(name)).fix("%s", orOneOf(name, names))
 	}
 	return nil
@@ -80,10 +92,11 @@ func (k *compiler) entities() {
 	for _, p := range k.section("entities", "entity") {
 		m, ok := k.mapping(p.value, quoted("entity", p.key), "in key fields unique expect keep")
 		e := &Entity{ID: len(k.m.Entities), Name: p.key}
-		if !ok || !k.entityName(p) || !k.entityFamily(e, m) {
+		if !ok || !k.entityName(p) {
 			k.broken["entity "+p.key] = true
 			continue
 		}
+		k.entityFamily(e, m)
 		k.entityFields(e, m)
 		k.unique(e, m)
 		k.keep(e, m)
@@ -109,17 +122,24 @@ func (k *compiler) entityName(p pair) bool {
 	return true
 }
 
-func (k *compiler) entityFamily(e *Entity, m *members) bool {
+// entityFamily finds the partition. Where there is none, a stand-in lets the rest be judged.
+func (k *compiler) entityFamily(e *Entity, m *members) {
 	n := m.get("in")
 	if n == nil {
-		if !m.has("in") {
+		if m.missing("in") {
 			k.refuse(m.node.spot, "%s does not say which partition it is in", m.what).
 				why("what has no partition cannot be spread over machines").fix("add `in: PARTITION`")
 		}
-		return false
+	} else {
+		e.Family = k.family(n, m.what)
 	}
-	e.Family = k.family(n, m.what)
-	return e.Family != nil
+	if e.Family != nil {
+		return
+	}
+	if k.unknown == nil {
+		k.unknown = &Family{ID: -1, By: &Field{Type: Type{Kind: KindString, Size: maxString}, Implied: true}}
+	}
+	e.Family = k.unknown
 }
 
 // entityFields puts the partition field first, then the key, then the others.
@@ -167,7 +187,20 @@ func (k *compiler) entityFields(e *Entity, m *members) {
 	}
 	for i, f := range e.Fields {
 		f.Pos = i
+		if f.Default == DefaultNext && len(e.Key) == 0 && !m.has("key") {
+			k.refuse(k.fieldSpot(n, f.Name), "field %q counts up by default: next, but %s has no key", e.Name+"."+f.Name, e.Name).
+				why("there is one row per partition, so it would always be 1").fix("give the entity a key, or the field another default")
+		}
 	}
+}
+
+func (k *compiler) fieldSpot(fields *node, name string) spot {
+	for _, p := range fields.pairs {
+		if p.key == name {
+			return p.spot
+		}
+	}
+	return fields.spot
 }
 
 func (k *compiler) key(e *Entity, m *members, declared map[string]*Field) {
@@ -247,6 +280,9 @@ func (k *compiler) unique(e *Entity, m *members) {
 				ok = k.keyType(Type{Kind: f.Type.Kind, Size: f.Type.Size}, l.spot, m.what+" has as unique", f.Name) && ok
 			}
 		}
+		if l.kind == listNode && len(l.items) == 0 {
+			k.refuse(l.spot, "%s has an empty list in unique", m.what).fix("name the fields that are unique together, or take it out")
+		}
 		if ok && len(fields) > 0 {
 			e.Unique = append(e.Unique, fields)
 		}
@@ -265,7 +301,7 @@ func (k *compiler) keep(e *Entity, m *members) {
 	}
 	keep := &Keep{}
 	for _, key := range []string{"for", "from"} {
-		if !in.has(key) {
+		if in.missing(key) {
 			k.refuse(n.spot, "%s: keep has no `%s`", m.what, key).fix("write keep: {for: 90d, from: TIME_FIELD}")
 		}
 	}

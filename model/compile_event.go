@@ -221,7 +221,7 @@ func (k *compiler) eventField(e *Event, name, text string, n *node, what string)
 				why("an event carries one value under one name").fix("carry a field of a row that there is one of, and read the list by it")
 			return out, false
 		}
-		f := k.fieldOf(step.Entity, n.within(len(root)+1), field, what+" carries")
+		f := k.fieldOf(step.Entity, k.within(n, len(root)+1), field, what+" carries")
 		if f == nil {
 			return out, false
 		}
@@ -284,7 +284,7 @@ func (k *compiler) then(e *Event, n *node, what string) {
 	e.Then = t
 	if x := m.get("write"); x != nil {
 		t.Write = k.writeNamed(x, what+" writes")
-	} else if !m.has("write") {
+	} else if m.missing("write") {
 		k.refuse(n.spot, "%s does not name a write", what).fix("add write: NAME")
 	}
 	env := &Env{Event: e.Inputs}
@@ -369,6 +369,9 @@ func (k *compiler) arguments(n *node, at spot, inputs []*Input, env *Env, what, 
 			}
 			if p.value.kind == nullNode {
 				k.nothing(p, what)
+				continue
+			}
+			if k.broken["input "+p.key] {
 				continue
 			}
 			if src, ok := k.value(p.value, inputs[i].Field, env, what+": "+p.key); ok {

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -35,19 +36,12 @@ func (k *compiler) tryExpr(text string, env *Env) (*Expr, *ExprError) {
 	return nil, &ExprError{Message: err.Error()}
 }
 
-func (k *compiler) refuseExpr(n *node, env *Env, what string, err *ExprError) {
-	if k.mentionsBroken(n.text, env) {
-		return
-	}
-	x := k.refuse(n.within(err.Offset), "%s: %s", what, err.Message)
-	if n.text == "" {
-		x.fix("write a condition, or take the key out")
-	}
-}
-
 // within gives the place of a byte of a scalar's text, or that of the scalar where the text does not
 // stand in the file as it is.
-func (n *node) within(offset int) spot {
+func (c *complaints) within(n *node, offset int) spot {
+	if n.block > 0 {
+		return c.inBlock(n, offset)
+	}
 	if !n.exact || offset < 0 || offset > len(n.text) {
 		return n.spot
 	}
@@ -80,6 +74,26 @@ func (k *compiler) mentionsBroken(text string, env *Env) bool {
 	return false
 }
 
+// inBlock gives the place of a byte of a block scalar, whose lines stand indented below it.
+func (c *complaints) inBlock(n *node, offset int) spot {
+	indent, pos := -1, 0
+	for i := n.block - 1; i < len(c.lines) && pos <= offset; i++ {
+		line := c.lines[i]
+		if indent < 0 {
+			indent = len(line) - len(strings.TrimLeft(line, " "))
+		}
+		content := line[min(indent, len(line)):]
+		if !strings.HasPrefix(n.text[min(pos, len(n.text)):], content) {
+			break
+		}
+		if offset <= pos+len(content) {
+			return spot{i + 1, indent + 1 + utf8.RuneCountInString(content[:offset-pos])}
+		}
+		pos += len(content) + 1
+	}
+	return n.spot
+}
+
 // value reads a literal, or an expression where the text begins with "= ". The field says the type.
 func (k *compiler) value(n *node, f *Field, env *Env, what string) (Source, bool) {
 	src := Source{Field: f}
@@ -101,7 +115,9 @@ func (k *compiler) value(n *node, f *Field, env *Env, what string) (Source, bool
 }
 
 // conds reads a mapping of equalities: each a value, or a list of which any one is enough.
-func (k *compiler) conds(e *Entity, n *node, what, doing string) (out []Cond, ok bool) {
+//
+// Where a whole expression may stand instead, guard is set.
+func (k *compiler) conds(e *Entity, n *node, what, doing string, guard bool) (out []Cond, ok bool) {
 	if !k.isMapping(n, what) {
 		return nil, false
 	}
@@ -124,7 +140,7 @@ func (k *compiler) conds(e *Entity, n *node, what, doing string) (out []Cond, ok
 		}
 		if f.Type.Kind == KindJSON || f.Type.Kind == KindFloat {
 			k.refuse(p.spot, "%s compares %q, which is %s, for equality", what, f.Name, f.Type).
-				why("equal values of this type may be written in different ways").fix("compare another field, or use an expression")
+				why("equal values of this type may be written in different ways").fix("compare another field%s", map[bool]string{true: ", or use an expression"}[guard])
 			ok = false
 			continue
 		}
@@ -136,8 +152,12 @@ func (k *compiler) conds(e *Entity, n *node, what, doing string) (out []Cond, ok
 		}
 		for _, x := range members {
 			if x.kind == scalarNode && x.expr {
-				k.refuse(x.spot, "%s compares %q with an expression", what, f.Name).
-					why("a mapping means equality with fixed values").fix("write the whole condition as one expression: row.%s == %s", f.Name, cut(x.text))
+				y := k.refuse(x.spot, "%s compares %q with an expression", what, f.Name).why("a mapping means equality with fixed values")
+				if guard {
+					y.fix("write the whole condition as one expression: row.%s == %s", f.Name, cut(x.text))
+				} else {
+					y.fix("write a fixed value; take what varies as `by`, `filter` or `range` of a read")
+				}
 				ok = false
 				continue
 			}

@@ -29,8 +29,13 @@ func (k *compiler) inputList(n *node, what string) (names []*node, typed []pair)
 // typedInputs adds new inputs to the body, or to the items of a list.
 func (k *compiler) typedInputs(w *writing, typed []pair, list *Input) {
 	for _, p := range typed {
-		what := quoted("input", p.key)
+		what := w.what + ": " + quoted("input", p.key)
 		if !k.checkName(p.spot, "input", p.key) {
+			w.ok = false
+		}
+		if p.key == w.Family.By.Name {
+			k.refuse(p.spot, "%s declares the input %q, which is the partition", w.what, p.key).
+				why("every request gives its partition").fix("take it out; use it by its name")
 			w.ok = false
 			continue
 		}
@@ -43,7 +48,7 @@ func (k *compiler) typedInputs(w *writing, typed []pair, list *Input) {
 		}
 		f, ok := k.field(p, what)
 		if ok && f.Default != NoDefault {
-			k.refuse(p.value.spot, "%s of %s has a default", what, w.what).
+			k.refuse(p.value.spot, "%s has a default", what).
 				why("what a caller leaves out is null in expressions").fix("write its type with ?, and the default in the expression: input.%s == null ? … : input.%s", p.key, p.key)
 			ok = false
 		}
@@ -140,4 +145,22 @@ func (k *compiler) most(w *writing, s *stepping, high int, key string) int {
 		return high
 	}
 	return v
+}
+
+// orderInputs puts the partition and the key first, and the lists last. It comes before anything is
+// compiled that goes by an input's place.
+func (w *writing) orderInputs() {
+	rank := func(in *Input) int {
+		switch {
+		case slices.Contains(w.params, in):
+			return 0
+		case in.Items == nil:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(w.Inputs, func(a, b *Input) int { return rank(a) - rank(b) })
+	for i, in := range w.Inputs {
+		in.Index = i
+	}
 }

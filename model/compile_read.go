@@ -22,6 +22,9 @@ func (k *compiler) reads() {
 		r := &Read{ID: len(k.m.Reads), Name: p.key, Priority: Normal}
 		if !ok || !k.readOf(r, m) {
 			k.broken["read "+p.key] = true
+			if ok {
+				k.readLoose(r, m)
+			}
 			continue
 		}
 		if r.List {
@@ -72,6 +75,22 @@ func (k *compiler) readOf(r *Read, m *members) bool {
 	}
 	r.Of = k.entity(n, m.what)
 	return r.Of != nil && !k.broken["fields "+r.Of.Name]
+}
+
+// readLoose looks at what can be judged of a read whose entity is wrong.
+func (k *compiler) readLoose(r *Read, m *members) {
+	k.freshness(r, m)
+	k.terms(m, &r.Priority, &r.Expect, &r.Objective)
+	if n := m.get("page"); n != nil {
+		k.readPage(r, n, m.what)
+	}
+	k.allowLoose(m)
+}
+
+func (k *compiler) allowLoose(m *members) {
+	if n := m.get("allow"); n != nil {
+		k.allowed(n, k.allowNames(n, m.what+": allow"), m.what+": allow")
+	}
 }
 
 func getParams(e *Entity) []*Input {
@@ -168,7 +187,7 @@ func (k *compiler) selectors(r *Read, n *node, doing, key string, taken map[stri
 			*ok = false
 		case f.Pos == 0:
 			k.refuse(x.spot, "%s %q, the partition's field", doing, f.Name).
-				why("every request gives its partition anyway").fix("take it out")
+				why("every request gives its partition anyway").fix("take it out; to ask over all partitions, declare a view by what readers have at hand")
 			*ok = false
 		case taken[f.Name] != "":
 			k.refuse(x.spot, "%s %q, which stands in `%s` already", doing, f.Name, taken[f.Name]).fix("keep it in one place")
@@ -195,7 +214,7 @@ func (k *compiler) comparable(f *Field, at spot, doing string) bool {
 }
 
 func (k *compiler) readWhere(r *Read, n *node, what string, taken map[string]string, ok *bool) {
-	conds, good := k.conds(r.Of, n, what+": where", what+" has in `where`")
+	conds, good := k.conds(r.Of, n, what+": where", what+" has in `where`", false)
 	*ok = *ok && good
 	for _, c := range conds {
 		if key := taken[c.Field.Name]; key != "" {
@@ -205,7 +224,7 @@ func (k *compiler) readWhere(r *Read, n *node, what string, taken map[string]str
 		}
 		if c.Field.Pos == 0 {
 			k.refuse(n.spot, "%s fixes the partition %q in `where`", what, c.Field.Name).
-				why("every request gives its partition").fix("take it out")
+				why("every request gives its partition").fix("take it out; what belongs to one partition alone is not the model's to know")
 			*ok = false
 			continue
 		}
@@ -231,7 +250,7 @@ func (k *compiler) readSort(r *Read, n *node, what string, ok *bool) {
 			*ok = false
 		case f.Pos == 0:
 			k.refuse(x.spot, "%s sorts by the partition's field %q", what, name).
-				why("all rows of an answer are in one partition").fix("take it out")
+				why("all rows of an answer are in one partition").fix("take it out; to sort over all partitions, declare a view")
 			*ok = false
 		case slices.ContainsFunc(r.Sort, func(o Order) bool { return o.Field == f }):
 			k.refuse(x.spot, "%s sorts by %q twice", what, name).fix("keep one")
@@ -268,8 +287,14 @@ func (k *compiler) readRange(r *Read, n *node, m *members, ok *bool) {
 		*ok = false
 		return
 	}
+	if f.Pos == 0 {
+		k.refuse(n.spot, "%s is bounded by %q, the partition's field", m.what, name).
+			why("every request gives one partition").fix("take it out; to ask over many partitions, declare a view")
+		*ok = false
+		return
+	}
 	r.Range = f
-	if f.Type.Kind == KindBool || f.Type.Kind == KindEnum || f.Pos == 0 || !k.comparableRange(f) {
+	if f.Type.Kind == KindBool || f.Type.Kind == KindEnum || !k.comparableRange(f) {
 		k.refuse(n.spot, "%s is bounded by %q, which is %s", m.what, name, f.Type).
 			why("bounds are for what has an order: numbers, times, texts").fix("use `filter` instead")
 		*ok = false
@@ -360,7 +385,7 @@ func (k *compiler) freshness(r *Read, m *members) {
 			}
 		}
 	}
-	if r.Of.View == nil || !ok || r.Fresh != 0 || m.has("fresh") && m.get("fresh") == nil {
+	if r.Of == nil || r.Of.View == nil || !ok || r.Fresh != 0 || m.has("fresh") && m.get("fresh") == nil {
 		return
 	}
 	x := k.refuse(m.at("fresh"), "%s reads the view %q, but says nothing of how fresh", m.what, r.Of.Name)

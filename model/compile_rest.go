@@ -1,8 +1,11 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+	_ "time/tzdata" // so that every machine knows the same zones
 )
 
 // schedules reads what happens by the clock.
@@ -15,7 +18,7 @@ func (k *compiler) schedules() {
 		}
 		s := &Schedule{Name: p.key, Zone: "UTC"}
 		for _, key := range []string{"every", "emit"} {
-			if !m.has(key) {
+			if m.missing(key) {
 				k.refuse(p.spot, "%s has no `%s`", what, key).fix(`write {every: "0 3 * * *", zone: UTC, emit: EVENT}`)
 			}
 		}
@@ -31,7 +34,7 @@ func (k *compiler) schedules() {
 		if n := m.get("zone"); n != nil {
 			if text, ok := k.scalar(n, what+": zone"); ok {
 				s.Zone = text
-				if !zoneForm(text) {
+				if !isZone(text) {
 					k.refuse(n.spot, "%s: zone is %q, which is no time zone", what, cut(text)).fix("write UTC, or a name such as Europe/Berlin")
 				}
 			}
@@ -47,29 +50,21 @@ func (k *compiler) schedules() {
 	}
 }
 
-// zoneForm tells whether a name looks like one of the time zone database. The database itself is of
-// the machine that serves, so a name is not looked up here.
-func zoneForm(name string) bool {
+// isZone tells whether a name is one of the time zone database, which the program brings along.
+func isZone(name string) bool {
 	if name == "UTC" {
 		return true
 	}
+	_, err := time.LoadLocation(name)
 	area, place, ok := strings.Cut(name, "/")
-	if !ok || area == "" || place == "" || len(name) > 64 {
-		return false
-	}
-	for _, r := range name {
-		if r != '/' && r != '_' && r != '-' && r != '+' && !(r >= 'a' && r <= 'z') && !(r >= 'A' && r <= 'Z') && !(r >= '0' && r <= '9') {
-			return false
-		}
-	}
-	return true
+	return err == nil && ok && area != "" && place != ""
 }
 
 // cronFault says what is wrong with a cron line of five fields; "" if nothing is.
 func cronFault(line string) string {
 	fields := strings.Fields(line)
 	if len(fields) != 5 {
-		return "it has " + strconv.Itoa(len(fields)) + " fields, not five"
+		return "a line of five fields is wanted"
 	}
 	bounds := [...]struct {
 		name      string
@@ -130,7 +125,7 @@ func (k *compiler) feeds() {
 					good = false
 					continue
 				}
-				if len(f.Of) > 0 && f.Of[0].Family != e.Family {
+				if len(f.Of) > 0 && f.Of[0].Family != e.Family && f.Of[0].Family != k.unknown && e.Family != k.unknown {
 					k.refuse(x.spot, "%s shows %q of partition %q, but also %q of %q", what, e.Name, e.Family.Name, f.Of[0].Name, f.Of[0].Family.Name).
 						why("a feed is the changes of one partition, in order").fix("make a feed for each partition")
 					good = false
@@ -141,7 +136,7 @@ func (k *compiler) feeds() {
 			if n.kind == listNode && len(n.items) == 0 {
 				k.refuse(n.spot, "%s shows nothing", what).fix("name at least one entity")
 			}
-		} else if !m.has("of") {
+		} else if m.missing("of") {
 			k.refuse(p.spot, "%s does not say what it shows", what).fix("add of: [ENTITY]")
 		}
 		if good && len(f.Of) > 0 {
@@ -162,7 +157,7 @@ func (k *compiler) limits() {
 		}
 		l := &Limit{Name: p.key}
 		for _, key := range []string{"of", "rate"} {
-			if !m.has(key) {
+			if m.missing(key) {
 				k.refuse(p.spot, "%s has no `%s`", what, key).fix("write {of: [PATTERN], per: [auth.sub], rate: 5/s, burst: 20}")
 			}
 		}
@@ -188,6 +183,9 @@ func (k *compiler) limits() {
 		}
 		if n := m.get("per"); n != nil {
 			env := l.env()
+			if n.kind == listNode && len(n.items) == 0 {
+				k.refuse(n.spot, "%s: per names nothing", what).fix("name what each has a quota of its own by, such as [auth.sub], or take `per` out: then all share one")
+			}
 			for _, x := range k.list(n, what+": per") {
 				if x.kind != scalarNode || x.expr {
 					k.refuse(x.spot, "%s: per must be an expression as text, not %s", what, x.shape()).fix("write per: [auth.sub]")
@@ -196,7 +194,7 @@ func (k *compiler) limits() {
 				if !known && !strings.HasPrefix(x.text, "auth.") {
 					continue
 				}
-				_, e := k.typed(x, env, what+": per", valueTypes)
+				_, e := k.typed(x, env, what+": per", "a single value", valueTypes)
 				if e != nil {
 					l.Per = append(l.Per, e)
 				}
@@ -278,7 +276,7 @@ func (k *compiler) metrics() {
 		}
 		n := m.get("of")
 		if n == nil {
-			if !m.has("of") {
+			if m.missing("of") {
 				k.refuse(p.spot, "%s does not say what it counts", what).fix("add of: WRITE")
 			}
 			continue
@@ -317,7 +315,7 @@ func (k *compiler) metricValues(x *Metric, m *members, what string) {
 		if x.Read != nil {
 			k.refuse(n.spot, "%s sums over a read", what).why("a cached answer has no row to look at").fix("count it, or sum over a write")
 		} else {
-			_, x.Sum = k.typed(n, env, what+": sum", []Type{{Kind: KindInt, Null: true}, {Kind: KindDecimal, Precision: 18, Scale: 9, Null: true}, {Kind: KindFloat, Null: true}})
+			_, x.Sum = k.typed(n, env, what+": sum", "a number", []Type{{Kind: KindInt, Null: true}, {Kind: KindDecimal, Precision: 18, Scale: 9, Null: true}, {Kind: KindFloat, Null: true}})
 		}
 	}
 	n := m.get("by")
@@ -328,7 +326,8 @@ func (k *compiler) metricValues(x *Metric, m *members, what string) {
 		if !k.metricText(value, what+": by") {
 			return
 		}
-		if _, e := k.typed(value, env, what+": by", valueTypes); e != nil {
+		t, e := k.typed(value, env, what+": by", "a single value", valueTypes)
+		if e != nil && k.label(x, value, t, env, what) {
 			x.By = append(x.By, NamedExpr{Name: name, Expr: e})
 		}
 	}
@@ -346,6 +345,52 @@ func (k *compiler) metricValues(x *Metric, m *members, what string) {
 		}
 		add(name, v)
 	}
+}
+
+// label complains about a label whose values have no small bound: each would be a series of its own
+// for ever. Short texts are let through, since many are codes; whoever keeps the series bounds them.
+func (k *compiler) label(x *Metric, n *node, t Type, env *Env, what string) bool {
+	tokens := scanExpr(n.text)
+	path, f, length := pathAt(tokens, env)
+	shown := t
+	switch {
+	case f == nil || length != len(tokens):
+		if t.Kind == KindString || t.Kind == KindBool || t.Kind == KindInt || t.Kind == KindDate {
+			return true // computed, as of an hour or a choice between words
+		}
+		path = cut(n.text)
+	case f.Type.Kind == KindEnum || f.Type.Kind == KindBool:
+		return true
+	case f.Type.Kind == KindString && f.Type.Size <= longestLabel && !k.inKey(x, f):
+		return true
+	default:
+		shown = f.Type
+		shown.Null = false
+	}
+	k.refuse(n.spot, "%s is by %s, which is %s", what, path, shown).
+		why("each value is a series of its own that is kept for ever").
+		fix("name an enum, a bool or a string(%d) at most, or compute one of a few words: = row.x > 100 ? 'large' : 'small'", longestLabel)
+	return false
+}
+
+const longestLabel = 40
+
+// inKey tells whether a field is the partition or part of the key of what a metric counts.
+func (k *compiler) inKey(x *Metric, f *Field) bool {
+	entities := []*Entity{}
+	if x.Read != nil {
+		entities = append(entities, x.Read.Of)
+	} else {
+		for _, s := range x.Write.Steps {
+			entities = append(entities, s.Entity)
+		}
+	}
+	for _, e := range entities {
+		if f == e.Fields[0] || f == e.Family.By || slices.Contains(e.Key, f) {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *compiler) metricText(n *node, what string) bool {

@@ -48,7 +48,7 @@ func (k *compiler) step(w *writing, m *members, what string) *stepping {
 			why("a view follows its source by itself").fix("write to %s", s.Entity.View.From.Name)
 		return nil
 	}
-	if w.Family != nil && w.Family != s.Entity.Family {
+	if w.Family != nil && w.Family != s.Entity.Family && w.Family != k.unknown && s.Entity.Family != k.unknown {
 		k.refuse(n.spot, "%s needs partition %q, but the write is in %q", what, s.Entity.Family.Name, w.Family.Name).
 			why("a write is one transaction in one partition; what crosses partitions happens afterwards").
 			fix("let the write emit an event, and give the event `then: {write: …}` for the other partition")
@@ -79,9 +79,7 @@ func (k *compiler) finishSteps(w *writing) {
 			}
 		}
 	}
-	if !w.ok {
-		return
-	}
+	w.orderInputs()
 	for i, s := range w.steps {
 		k.stepExprs(w, s, i)
 		k.stepComplete(w, s)
@@ -433,7 +431,7 @@ func (k *compiler) guard(w *writing, s *stepping, n *node, env *Env) *Guard {
 		}
 		return &Guard{Expr: x, Text: n.text}
 	}
-	equal, ok := k.conds(s.Entity, n, s.what+": when", s.what+" looks at")
+	equal, ok := k.conds(s.Entity, n, s.what+": when", s.what+" looks at", true)
 	if !ok {
 		return nil
 	}
@@ -464,6 +462,9 @@ func (k *compiler) stepSet(w *writing, s *stepping, n *node, env *Env) {
 		if f.Pos == 0 {
 			k.refuse(p.spot, "%s sets the partition %q", s.what, f.Name).
 				why("a row never moves to another partition").fix("take it out; for another partition emit an event with `then`")
+			if p.value.kind == scalarNode {
+				w.texts = append(w.texts, p.value.text)
+			}
 			continue
 		}
 		if p.value.kind == nullNode {
@@ -487,7 +488,7 @@ func (k *compiler) stepSet(w *writing, s *stepping, n *node, env *Env) {
 // stepComplete complains about a row that could never be complete, and a change that changes nothing.
 func (k *compiler) stepComplete(w *writing, s *stepping) {
 	at := s.m.at(opWord(s.Op))
-	if s.Op == OpUpdate && len(s.Take) == 0 && !s.m.has("set") {
+	if w.ok && s.Op == OpUpdate && len(s.Take) == 0 && !s.m.has("set") {
 		k.refuse(at, "%s updates nothing", s.what).fix("add `input` or `set`; to ask only that the row is there, use read")
 		return
 	}

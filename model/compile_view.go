@@ -72,7 +72,7 @@ func (k *compiler) view(p pair) {
 		v.Key = k.viewKey(v, n, what)
 	}
 	if n := m.get("where"); n != nil {
-		v.Where, _ = k.conds(v.From, n, what+": where", what+" selects by")
+		v.Where, _ = k.conds(v.From, n, what+": where", what+" selects by", false)
 	}
 	for _, f := range v.Key {
 		k.carry(v, f, true, false)
@@ -93,7 +93,7 @@ func (k *compiler) view(p pair) {
 func (k *compiler) viewFrom(v *View, m *members) bool {
 	n := m.get("from")
 	if n == nil {
-		if !m.has("from") {
+		if m.missing("from") {
 			k.refuse(m.node.spot, "%s does not say what it is made from", m.what).fix("add `from: ENTITY`")
 		}
 		return false
@@ -121,7 +121,7 @@ func (k *compiler) viewName(p pair) bool {
 func (k *compiler) viewBy(v *View, m *members) bool {
 	n := m.get("by")
 	if n == nil {
-		if !m.has("by") {
+		if m.missing("by") {
 			k.refuse(m.node.spot, "%s does not say what it is by", m.what).
 				why("`by` is the partition of its rows: what readers have at hand").fix("add `by: FIELD`, or by: {name: = expression}")
 		}
@@ -164,32 +164,26 @@ func (k *compiler) viewByExpr(v *View, m *members, p pair) bool {
 		k.refuse(p.value.spot, "%s: by must be an expression here", m.what).fix("write by: {%s: = expression}, or by: FIELD", p.key)
 		return false
 	}
-	t, x := k.typed(p.value, &Env{Row: v.From}, m.what+": by", viewTypes)
+	t, x := k.typed(p.value, &Env{Row: v.From}, m.what+": by", "a text, whole number, date, time or bool", viewTypes)
 	if x == nil {
+		return false
+	}
+	roots := exprRoots(p.value.text)
+	if roots["now"] {
+		k.refuse(p.value.spot, "%s is by an expression with now", m.what).
+			why("a row's place in a view must follow from the row alone, or the view cannot be made anew").
+			fix("use a time of the row, such as one with default: now")
+		return false
+	}
+	if !roots["row"] {
+		k.refuse(p.value.spot, "%s is by the same value for every row", m.what).
+			why("all rows of all partitions would be gathered in one, which outgrows a node").
+			fix("use a field of the row; for one figure over all of them, fold by day or another coarse field")
 		return false
 	}
 	v.ByField = &Field{Name: p.key, Type: t, Implied: true}
 	v.By = []Source{{Field: v.ByField, Expr: x}}
 	return true
-}
-
-// typed compiles an expression as the first type that fits.
-func (k *compiler) typed(n *node, env *Env, what string, types []Type) (Type, *Expr) {
-	var first *ExprError
-	for _, t := range types {
-		e := *env
-		e.Want = &t
-		x, err := k.tryExpr(n.text, &e)
-		if err == nil {
-			k.checkExpr(n, &e, what)
-			return t, x
-		}
-		if first == nil || err.Offset > first.Offset {
-			first = err
-		}
-	}
-	k.refuseExpr(n, env, what, first)
-	return Type{}, nil
 }
 
 func (k *compiler) viewPartitionType(t Type, at spot, what, name string) bool {

@@ -64,7 +64,7 @@ func (k *compiler) write(w *writing, n *node) bool {
 	default:
 		ok = k.singleWrite(w, n)
 	}
-	if !ok {
+	if w.m == nil {
 		return false
 	}
 	k.terms(w.m, &w.Priority, &w.Expect, &w.Objective)
@@ -73,20 +73,22 @@ func (k *compiler) write(w *writing, n *node) bool {
 			w.Async = [...]AsyncMode{AsyncOffered, AsyncAlways}[i]
 		}
 	}
+	if !ok || !w.ok {
+		k.allowLoose(w.m)
+	}
+	if !ok {
+		k.emitsLoose(w)
+		return false
+	}
+	k.emits(w)
 	if w.ok {
-		k.emits(w)
 		k.unusedInputs(w)
+		if !w.Code {
+			k.onlyReads(w)
+		}
 		w.Allow = k.allow(w.m.get("allow"), w.m.has("allow"), w.at, w.what, w.Family, &Env{Params: w.params, Input: w.Inputs})
 	}
 	return true
-}
-
-func pairKeys(n *node) map[string]bool {
-	keys := map[string]bool{}
-	for _, p := range n.pairs {
-		keys[p.key] = true
-	}
-	return keys
 }
 
 func (k *compiler) singleWrite(w *writing, n *node) bool {
@@ -106,6 +108,20 @@ func (k *compiler) singleWrite(w *writing, n *node) bool {
 	}
 	k.finishSteps(w)
 	return true
+}
+
+// onlyReads complains about a write that changes nothing and emits nothing.
+func (k *compiler) onlyReads(w *writing) {
+	for _, s := range w.steps {
+		if s.Op != OpRead {
+			return
+		}
+	}
+	if w.m.has("emit") || !w.ok {
+		return
+	}
+	k.refuse(w.at, "%s changes nothing: it only reads", w.what).
+		why("a write takes the partition's turn, and a read does not").fix("declare a read, or add a step that changes something")
 }
 
 func (k *compiler) stepsWrite(w *writing, n *node) bool {
@@ -147,8 +163,14 @@ func (k *compiler) stepsWrite(w *writing, n *node) bool {
 // codeWrite reads a write whose work is a Go function.
 func (k *compiler) codeWrite(w *writing, n *node) bool {
 	var ok bool
-	if w.m, ok = k.mapping(n, w.what, "code in input returns"+writeTerms); !ok {
+	if w.m, ok = k.mapping(n, w.what, stepKeys+" steps code in returns"+writeTerms); !ok {
 		return false
+	}
+	for _, p := range n.pairs {
+		if key := p.key; key == "steps" || key != "input" && words(stepKeys)[key] {
+			k.refuse(p.spot, "%s has both code: true and %q", w.what, key).why("the Go function does the work").fix("take one of the two out")
+			w.ok = false
+		}
 	}
 	if x := w.m.get("code"); x != nil {
 		if yes, ok := k.truth(x, w.what+": code"); ok && !yes {
@@ -158,7 +180,7 @@ func (k *compiler) codeWrite(w *writing, n *node) bool {
 	}
 	x := w.m.get("in")
 	if x == nil {
-		if !w.m.has("in") {
+		if w.m.missing("in") {
 			k.refuse(w.at, "%s does not say which partition it is in", w.what).
 				why("its function runs inside one partition's transaction").fix("add `in: PARTITION`")
 		}
@@ -212,7 +234,7 @@ func (k *compiler) emits(w *writing) {
 		if x.kind == mapNode {
 			m, _ := k.mapping(x, w.what+": emit", "event if")
 			if name = m.get("event"); name == nil {
-				if !m.has("event") {
+				if m.missing("event") {
 					k.refuse(x.spot, "%s emits something without a name", w.what).fix("write {event: NAME, if: CONDITION}")
 				}
 				continue
@@ -228,10 +250,25 @@ func (k *compiler) emits(w *writing) {
 		}
 		seen[emit.Event] = true
 		if cond != nil {
-			emit.If = k.condition(cond, w.env(k, len(w.steps), nil), w.what+": if", w)
+			emit.If = k.condition(cond, w.env(k, len(w.steps), nil), w.what+": emit if", w)
 		}
 		w.Emit = append(w.Emit, emit)
 		k.emitters[emit.Event] = append(k.emitters[emit.Event], w)
+	}
+}
+
+// emitsLoose looks at the events' names where the write itself is wrong.
+func (k *compiler) emitsLoose(w *writing) {
+	n := w.m.get("emit")
+	for _, x := range k.list(n, "") {
+		for _, p := range x.pairs {
+			if p.key == "event" {
+				x = p.value
+			}
+		}
+		if x.kind == scalarNode {
+			k.event(x, w.what+" emits")
+		}
 	}
 }
 
@@ -272,7 +309,15 @@ func (k *compiler) condition(n *node, env *Env, what string, w *writing) *Expr {
 	if !k.canBeTrue(n, what) {
 		return nil
 	}
-	return k.expr(n, env, what)
+	x := k.expr(n, env, what)
+	if x == nil || k.neverFalse(n, x, what) {
+		return nil
+	}
+	if v, fixed := x.Constant(); fixed && !v.Bool() {
+		k.refuseNever(n.spot, what, n.text)
+		return nil
+	}
+	return x
 }
 
 // unusedInputs complains about declared inputs that nothing looks at.
@@ -284,9 +329,6 @@ func (k *compiler) unusedInputs(w *writing) {
 			if tokens[i-1].text == "." && (tokens[i-2].text == "input" || tokens[i-2].text == "item") {
 				used[tokens[i-2].text+"."+tokens[i].text] = true
 			}
-			if tokens[i-1].text == "in" && tokens[i].text == "input" || tokens[i].text == "item" {
-				continue
-			}
 		}
 	}
 	for _, text := range w.texts {
@@ -294,6 +336,19 @@ func (k *compiler) unusedInputs(w *writing) {
 	}
 	for _, text := range k.foreignTexts(w) {
 		add(text)
+	}
+	for _, s := range w.steps {
+		root := "input"
+		if s.list != nil {
+			root = "item"
+		}
+		for _, src := range s.Set {
+			at, named := s.names[src.Field.Name]
+			if named && !used[root+"."+src.Field.Name] {
+				k.refuse(at, "%s takes %q from the caller, but sets it as well", s.what, src.Field.Name).
+					why("`set` comes last, so the caller would give it in vain").fix("take it out of `input` or of `set`")
+			}
+		}
 	}
 	for _, t := range w.typed {
 		root := "input"

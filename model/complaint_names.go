@@ -6,14 +6,25 @@ import (
 	"strings"
 )
 
-// likely gives the known name that was probably meant, "" where nothing comes close.
+// likely gives the known name that was probably meant, "" where nothing comes close or two come
+// equally close.
 func likely(name string, known []string) string {
 	for _, k := range known {
 		if strings.EqualFold(k, name) {
 			return k
 		}
 	}
-	return nearest(name, known)
+	best := nearest(name, known)
+	if best == "" {
+		return ""
+	}
+	least := edits(name, best, len(name)+len(best))
+	for _, k := range known {
+		if k != best && edits(name, k, least) == least {
+			return ""
+		}
+	}
+	return best
 }
 
 // orOneOf ends a sentence about an unknown name: what was probably meant, or all there is.

@@ -18,12 +18,9 @@ type need struct {
 // tells each read which one serves it. Longer needs go first, so that a shorter one finds an index
 // that begins as it wants.
 func (k *compiler) indexes() {
-	if len(k.found) > 0 {
-		return // the model is refused anyway
-	}
 	needs := map[*Entity][]need{}
 	for _, r := range k.m.AllReads() {
-		if !r.List {
+		if !r.List || k.broken["read params "+r.Name] {
 			continue
 		}
 		r.IndexOf = make([]*Index, 1<<len(r.Filter))
@@ -125,7 +122,7 @@ func (n need) index(e *Entity) *Index {
 func (k *compiler) deletesServed() {
 	for _, w := range k.m.Writes {
 		for _, s := range k.writes[w].steps {
-			if s.Op != OpDelete || len(s.By) == 0 {
+			if s.Op != OpDelete || len(s.By) == 0 || !k.writes[w].ok {
 				continue
 			}
 			n := need{}

@@ -25,6 +25,9 @@ func (m *members) get(key string) *node {
 // has tells whether a key is there, whatever its value.
 func (m *members) has(key string) bool { _, ok := m.keys[key]; return ok }
 
+// missing tells whether a key is absent, and not because it was lost to another mistake.
+func (m *members) missing(key string) bool { return !m.has(key) && !m.node.partial }
+
 // at gives the place of a key, or of the mapping where the key is absent.
 func (m *members) at(key string) spot {
 	if s, ok := m.keys[key]; ok {
@@ -40,12 +43,23 @@ func (c *complaints) mapping(n *node, what, known string) (*members, bool) {
 		return m, false
 	}
 	names := strings.Fields(known)
+	present := pairKeys(n)
 	for _, p := range n.pairs {
 		switch {
 		case !slices.Contains(names, p.key):
 			c.refuse(p.spot, "%s has a key %q, which means nothing", what, cut(p.key)).
 				why("a misspelt key would be ignored in silence").fix("%s", orOneOf(p.key, names))
-			continue
+			// Go on as if the likely key stood there, so that its value is checked and not missed.
+			meant := likely(p.key, names)
+			if meant == "" || present[meant] {
+				continue
+			}
+			present[meant] = true
+			p.key = meant
+			if p.value.kind == nullNode {
+				p.value = &node{spot: p.spot}
+			}
+			m.by[p.key] = p.value
 		case p.value.kind == nullNode:
 			c.nothing(p, what)
 			m.by[p.key] = &node{spot: p.spot}
@@ -143,16 +157,15 @@ func (c *complaints) names(n *node, what string) []*node {
 	return out
 }
 
-// entries gives the members of a mapping whose keys are names that the model gives.
+// entries gives the members of a mapping whose keys are names that the model gives. A bad name is
+// complained about and kept, so that what stands under it is looked at, and found by others.
 func (c *complaints) entries(n *node, section, what string) []pair {
 	if !c.isMapping(n, section) {
 		return nil
 	}
 	var out []pair
 	for _, p := range n.pairs {
-		if !c.checkName(p.spot, what, p.key) {
-			continue
-		}
+		c.checkName(p.spot, what, p.key)
 		if p.value.kind == nullNode {
 			c.nothing(p, section)
 			p.value = &node{spot: p.spot}
@@ -160,6 +173,14 @@ func (c *complaints) entries(n *node, section, what string) []pair {
 		out = append(out, p)
 	}
 	return out
+}
+
+func pairKeys(n *node) map[string]bool {
+	keys := map[string]bool{}
+	for _, p := range n.pairs {
+		keys[p.key] = true
+	}
+	return keys
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -97,16 +97,18 @@ func (c *complaints) typeArgs(n *node, what, name string, args int) {
 }
 
 func (c *complaints) sized(n *node, what string, t Type, arg string, most int) (Type, bool) {
-	m := sizeForm.FindStringSubmatch(strings.TrimSpace(arg))
-	if m != nil {
-		size := number(m[1]) * times[m[2]]
-		if size >= 1 && size <= float64(most) {
-			t.Size = int(size)
-			return t, true
-		}
+	size := 0.0
+	if m := sizeForm.FindStringSubmatch(strings.TrimSpace(arg)); m != nil {
+		size = number(m[1]) * times[m[2]]
+	}
+	if size >= 1 && size <= float64(most) {
+		t.Size = int(size)
+		return t, true
 	}
 	x := c.refuse(n.spot, "%s has the type %q, whose size is not from 1 to %d", what, cut(n.text), most)
-	if t.Kind == KindString {
+	if size < 1 {
+		x.fix("write a number from 1 to %d, such as %s(40)", most, t.Kind)
+	} else if t.Kind == KindString {
 		x.why("a string can be a key, and keys must stay short").fix("write text(n) for what is longer")
 	} else {
 		x.why("a row must fit into one answer").fix("keep larger things in an object store, and their url here")
@@ -188,7 +190,7 @@ func (c *complaints) longType(f *Field, m *members) (ok bool) {
 	case t != nil:
 		f.Type, ok = c.typeText(t, m.what)
 		return ok
-	case !m.has("type") && !m.has("enum"):
+	case m.missing("type") && !m.has("enum"):
 		c.refuse(m.node.spot, "%s has no type", m.what).fix("add type: with one of %s", allTypes)
 	}
 	return false

@@ -37,6 +37,9 @@ type node struct {
 	skip  int    // this many characters behind spot
 	pairs []pair
 	items []*node
+
+	block   int  // of a block scalar: the line of its first line of text
+	partial bool // a member of the mapping was refused, so that something seems to be missing
 }
 
 // pair is one member of a mapping; spot is where the key stands.
@@ -166,8 +169,14 @@ func (r *yamlReader) syntax(err error) {
 		case strings.Contains(text, "mapping value is not allowed"):
 			x.why("a text with `: ` in it, or a key indented differently from its neighbours, cannot be told apart from a mapping")
 			x.fix("put quotes around the text, or align the key with its neighbours")
+		case strings.Contains(text, "must be specified"):
+			x.Text = "this is not YAML: here a comma or a closing bracket should stand"
+			x.fix("put quotes or parentheses around a whole text that begins with a quote, such as ('staff' in auth.roles), or close a bracket that was opened before")
 		case strings.Contains(text, "end token"):
-			x.fix("close the bracket")
+			x.Text = "this is not YAML: the bracket that opens here is not closed"
+			x.fix("close it")
+		case strings.Contains(text, "end character"):
+			x.fix("close the quote")
 		case strings.Contains(text, "reserved character"):
 			x.fix("put quotes around the text")
 		default:
@@ -213,6 +222,7 @@ func (r *yamlReader) node(n ast.Node, depth int) *node {
 		}
 	case *ast.LiteralNode:
 		r.scalar(out, n.Value.Value, false)
+		out.block = out.line + 1
 	case *ast.TagNode:
 		r.refuse(out.spot, "tags such as %s are not used in a model", cut(n.Start.Value)).
 			why("the model itself says what type a value has").fix("write the value without the tag")
@@ -241,12 +251,14 @@ func (r *yamlReader) pair(out *node, v *ast.MappingValueNode, depth int) {
 	if v.Key.IsMergeKey() {
 		r.refuse(at(v.Key), "merge keys are not used in a model").
 			why("whoever reads one line must see what it says").fix("write the members out")
+		out.partial = true
 		return
 	}
 	p := pair{spot: at(v.Key)}
 	switch key := v.Key.(type) {
 	case *ast.MappingKeyNode, *ast.TagNode, *ast.AnchorNode, *ast.AliasNode, *ast.NullNode:
 		r.refuse(p.spot, "this is no name").fix("a key of a mapping is a plain name")
+		out.partial = true
 		return
 	default:
 		p.key = key.GetToken().Value
@@ -267,6 +279,9 @@ func (r *yamlReader) pair(out *node, v *ast.MappingValueNode, depth int) {
 
 func (r *yamlReader) scalar(out *node, text string, exact bool) {
 	out.kind = scalarNode
+	if text == "=" { // the space behind it was at the end of the line
+		text = "= "
+	}
 	if out.text, out.expr = strings.CutPrefix(text, "= "); out.expr {
 		out.skip += len("= ")
 	}
