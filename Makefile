@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO      ?= go
 BIN     := bin/partita
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/partita-dev/partita.version=$(VERSION)
 
 .DEFAULT_GOAL := help
 
@@ -43,7 +43,7 @@ soak: setup ## The long forms of the tests: hours, not minutes
 
 .PHONY: bench
 bench: build ## Measure against floors and peers; writes bench/RESULTS.md
-	cd bench && $(GO) run . -partita ../$(BIN)
+	cd bench && $(GO) run . -partita ../$(BIN) -out RESULTS.md
 
 .PHONY: clean
 clean: ## Remove what was built; data stays

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -188,22 +187,4 @@ func (n *node) stop(ctx context.Context) error {
 	}
 	errs = append(errs, n.adminServer.shutdown(ctx))
 	return errors.Join(errs...)
-}
-
-// Version gives the version of Partita that the program was built with.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	const path = "github.com/partita-dev/partita"
-	if info.Main.Path == path {
-		return info.Main.Version
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == path {
-			return dep.Version
-		}
-	}
-	return "unknown"
 }
