@@ -369,3 +369,16 @@ func BenchmarkExprCompile(b *testing.B) {
 		}
 	}
 }
+
+func TestReservedWordsNameNothing(t *testing.T) {
+	for _, word := range model.ReservedWords() {
+		env := &model.Env{Params: inputs(named(word, field(model.KindString)))}
+		if _, err := model.Compile(env, word+` == 'x'`); err == nil {
+			t.Errorf("%s can be a name after all", word)
+		}
+	}
+	env := &model.Env{Params: inputs(named("plain", field(model.KindString)))}
+	if _, err := model.Compile(env, `plain == 'x'`); err != nil {
+		t.Error(err)
+	}
+}
