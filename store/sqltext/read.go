@@ -54,7 +54,7 @@ func Read(d Dialect, r *model.Read, v Variant) Statement {
 	e := r.Of
 	w.add("SELECT h.\"version\", ")
 	w.columns(e, "e.")
-	w.add(" FROM ", Quote(bookName("head", e.Family)), " h LEFT JOIN ", Quote(e.Name), " e ON e.", Quote(e.Fields[0].Name), " = ")
+	w.add(" FROM ", Quote(bookName("head", e.Family)), " h LEFT JOIN ", Quote(e.Name), " e", d.indexedBy(r, v), " ON e.", Quote(e.Fields[0].Name), " = ")
 	w.bind(Bind{Kind: BindArg})
 	w.conditions()
 	w.add(` WHERE h."partition" = $1`)
@@ -71,6 +71,15 @@ func Read(d Dialect, r *model.Read, v Variant) Statement {
 		w.add(" LIMIT ", strconv.Itoa(limit))
 	}
 	return Statement{SQL: w.String(), Binds: w.binds, Limit: limit}
+}
+
+// indexedBy names the index that the model derived for a read. Left to itself, SQLite takes the
+// primary key where that gives the order too, and looks at every row of the partition.
+func (d Dialect) indexedBy(r *model.Read, v Variant) string {
+	if d.Name != SQLite.Name || !r.List || int(v.Filter) >= len(r.IndexOf) || r.IndexOf[v.Filter] == nil {
+		return ""
+	}
+	return " INDEXED BY " + Quote(IndexName(r.IndexOf[v.Filter]))
 }
 
 type readWriter struct {
