@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -90,7 +91,7 @@ func (d *argsDecoder) document(inputs []*Input, args *Args) error {
 	} else if err := d.object(inputs, args); err != nil {
 		return err
 	}
-	if _, err := d.json.ReadToken(); err != io.EOF {
+	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
 			err = errTrailing
 		}
@@ -99,7 +100,7 @@ func (d *argsDecoder) document(inputs []*Input, args *Args) error {
 	return nil
 }
 
-var errTrailing = fmt.Errorf("there is more behind the end of the JSON object")
+var errTrailing = errors.New("there is more behind the end of the JSON object")
 
 // object reads one object into args; the next token is its brace.
 func (d *argsDecoder) object(inputs []*Input, args *Args) error {
@@ -232,14 +233,14 @@ func (d *argsDecoder) fault() error {
 
 // brokenJSON tells where a body stops being JSON.
 func brokenJSON(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fault.New(fault.BadRequest, "The body is empty; send a JSON object.")
 	}
-	if err == errTrailing {
+	if errors.Is(err, errTrailing) {
 		return fault.New(fault.BadRequest, "The body goes on behind the end of its JSON object; send one object and nothing else.")
 	}
 	e := &fault.Error{Code: fault.BadRequest, Message: "The body is not valid JSON.", Cause: err}
-	if s, ok := err.(*jsontext.SyntacticError); ok {
+	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		e.Message = fmt.Sprintf("The body is not valid JSON in UTF-8: it breaks at byte %d.", s.ByteOffset)
 		if pointer := string(s.JSONPointer); pointer != "" && len(pointer) <= maxPointer && utf8.ValidString(pointer) {
 			e.Details = []fault.Detail{{Pointer: pointer, Message: "is not valid JSON"}}

@@ -185,7 +185,7 @@ func (c *exprCompiler) fix(p *program, env *cel.Env, checked *cel.Ast) error {
 	}
 	run, err := env.Program(checked, cel.EvalOptions(cel.OptPartialEval))
 	if err != nil {
-		return nil
+		return c.at(0, "%s", firstSentence(err.Error()))
 	}
 	unknown := make([]*cel.AttributePatternType, len(p.roots))
 	for i, r := range p.roots {
@@ -193,7 +193,7 @@ func (c *exprCompiler) fix(p *program, env *cel.Env, checked *cel.Ast) error {
 	}
 	vars, err := cel.PartialVars(map[string]any{}, unknown...)
 	if err != nil {
-		return nil
+		return c.at(0, "%s", firstSentence(err.Error()))
 	}
 	out, _, err := run.Eval(vars)
 	if b, ok := out.(types.Bool); err == nil && ok {

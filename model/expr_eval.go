@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 
@@ -173,9 +174,7 @@ func (c *Claims) claims() map[string]any {
 		return c.All
 	}
 	all := make(map[string]any, len(c.All)+1)
-	for k, v := range c.All {
-		all[k] = v
-	}
+	maps.Copy(all, c.All)
 	all["sub"] = c.Subject
 	return all
 }
