@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,9 +27,7 @@ var secret = []byte("0123456789abcdef0123456789abcdef")
 func sign(t testing.TB, method jwt.SigningMethod, key any, header map[string]any, claims jwt.MapClaims) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
-	for name, value := range header {
-		token.Header[name] = value
-	}
+	maps.Copy(token.Header, header)
 	text, err := token.SignedString(key)
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +50,8 @@ func refused(t *testing.T, v *Verifier, token, want string) {
 	t.Helper()
 	for range 2 { // the second time too: nothing unverified is remembered
 		claims, err := v.Verify(t.Context(), token)
-		f, _ := err.(*fault.Error)
-		if claims != nil || f == nil || f.Code != fault.Unauthenticated {
+		f, ok := errors.AsType[*fault.Error](err)
+		if claims != nil || !ok || f.Code != fault.Unauthenticated {
 			t.Fatalf("Verify = %v, %v; want a refusal", claims, err)
 		}
 		if !strings.Contains(f.Message, want) {
@@ -305,8 +305,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func writeFile(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
-	os.Remove(path)
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(text), mode), os.Chmod(path, mode)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -76,12 +76,12 @@ func readDevKey(path string) ([]byte, error) {
 
 // makeDevKey writes the key beside its place and links it there, so that a half-written key is never
 // seen and the first of two makers wins.
-func makeDevKey(dir, path string) error {
+func makeDevKey(dir, path string) (err error) {
 	file, err := os.CreateTemp(dir, devKeyFile+".*") // made with mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer func() { err = errors.Join(err, os.Remove(file.Name())) }()
 	key := make([]byte, MinSecret)
 	rand.Read(key) // never fails
 	_, err = file.WriteString(hex.EncodeToString(key) + "\n")

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -177,7 +178,7 @@ func TestKeySetAwayAtStart(t *testing.T) {
 	v := verifier(t, Config{JWKS: i.URL, Logger: quiet()})
 	token := sign(t, jwt.SigningMethodES256, e, map[string]any{"kid": "e"}, jwt.MapClaims{"sub": "ann", "exp": in(time.Minute)})
 	_, err := v.Verify(t.Context(), token)
-	if fault.CodeOf(err) != fault.Unavailable || err.(*fault.Error).RetryAfter == 0 {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.Unavailable || f.RetryAfter == 0 {
 		t.Fatalf("err = %v, want unavailable with a time to come again", err)
 	}
 }

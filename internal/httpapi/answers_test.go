@@ -96,7 +96,7 @@ func TestPagingBothWays(t *testing.T) {
 			if p.Prev != "" {
 				t.Error("the first page, reached backwards, has a prev")
 			}
-			if p, got = s.page(base + "?after=" + p.Next); got != want[1] {
+			if _, got = s.page(base + "?after=" + p.Next); got != want[1] {
 				t.Errorf("turning round gives %q", got)
 			}
 		})

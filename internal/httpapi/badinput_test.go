@@ -220,7 +220,7 @@ func TestBodyIsReadNoFurtherThanItsBound(t *testing.T) {
 	s, me, _, _ := stocked(t)
 	for _, declared := range []bool{true, false} {
 		body := &endless{left: 64 << 20}
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/v1/place_order", body)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/place_order", body)
 		if err != nil {
 			t.Fatal(err)
 		}

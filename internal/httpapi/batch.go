@@ -54,7 +54,7 @@ type batchResult struct {
 func (a *API) serveBatch(w http.ResponseWriter, r *http.Request, start time.Time) {
 	ctx, span := a.span(r, "batch")
 	var code fault.Code
-	items, claims, err := a.prepareBatch(w, r)
+	items, claims, err := a.prepareBatch(r)
 	if err != nil {
 		code = a.fail(w, r, err)
 	} else {
@@ -77,7 +77,7 @@ func (a *API) serveBatch(w http.ResponseWriter, r *http.Request, start time.Time
 	}
 }
 
-func (a *API) prepareBatch(w http.ResponseWriter, r *http.Request) ([]model.Args, *model.Claims, error) {
+func (a *API) prepareBatch(r *http.Request) ([]model.Args, *model.Claims, error) {
 	claims, err := a.caller(r, false)
 	if err != nil {
 		return nil, nil, err
@@ -95,7 +95,7 @@ func (a *API) prepareBatch(w http.ResponseWriter, r *http.Request) ([]model.Args
 	if r.URL.RawQuery != "" {
 		return nil, nil, fault.New(fault.BadRequest, "A batch takes no query parameters; everything goes into the body.")
 	}
-	body, err := a.readBody(w, r)
+	body, err := a.readBody(r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -201,6 +201,17 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
+// caught turns a panic into an error: to be deferred. It lets http.ErrAbortHandler through.
+func caught(err *error) {
+	switch value := recover(); value {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(value)
+	default:
+		*err = panicked(value)
+	}
+}
+
 func panicked(value any) error {
 	return &fault.Error{Code: fault.Internal, Cause: &panicError{value, debug.Stack()}}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -29,11 +30,11 @@ func newReadRoute(m *model.Model, r *model.Read) *readRoute {
 		route.segments = len(r.Params)
 	}
 	route.required = len(r.By)
-	template := "/v1/" + r.Name
+	path := []string{"/v1", r.Name}
 	for _, in := range r.Params[:route.segments] {
-		template += "/{" + in.Name + "}"
+		path = append(path, "{"+in.Name+"}")
 	}
-	route.template = template
+	route.template = strings.Join(path, "/")
 	if len(route.query) == 0 {
 		route.others = ", which takes none"
 	} else {
@@ -72,10 +73,10 @@ func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute
 	err := a.prepareRead(r, route, call, tail, escaped)
 	var result engine.ReadResult
 	if err == nil {
-		result, err = a.engine.Read(ctx, &call.request)
+		result, err = a.answer(ctx, &call.request)
 	}
 	sample := engine.ReadSample{Outcome: result.Outcome, Store: result.Store, Age: result.Age, Total: time.Since(start)}
-	status := http.StatusOK
+	var status int
 	switch {
 	case err != nil:
 		sample.Code = a.fail(w, r, err)
@@ -91,6 +92,12 @@ func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute
 	if span != nil {
 		span.End(status, sample.Code, outcomeNames[sample.Outcome], sample.Store)
 	}
+}
+
+// answer asks the engine. A panic there is an error like others, so that it is recorded.
+func (a *API) answer(ctx context.Context, q *engine.ReadRequest) (result engine.ReadResult, err error) {
+	defer caught(&err)
+	return a.engine.Read(ctx, q)
 }
 
 // prepareRead fills in the request, cheapest checks first.

@@ -49,7 +49,11 @@ func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.store.Close() })
+	t.Cleanup(func() {
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	handlers := map[string]engine.Handler{}
 	for _, w := range m.Writes {
 		if w.Code {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -24,11 +25,10 @@ func newWriteRoute(m *model.Model, w *model.Write) *writeRoute {
 
 func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRoute, start time.Time) {
 	ctx, span := a.span(r, route.write.Name)
-	q, err := a.prepareWrite(w, r, route)
+	q, err := a.prepareWrite(r, route)
 	var result engine.WriteResult
 	if err == nil {
-		result, err = a.engine.Write(ctx, q)
-		err = pointInto(err, route.write)
+		result, err = a.commit(ctx, q)
 	}
 	sample := engine.WriteSample{Replayed: result.Replayed, Store: result.Store, Total: time.Since(start)}
 	status := statusOf(&result)
@@ -44,9 +44,16 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 	}
 }
 
+// commit hands a write to the engine. A panic there is an error like others, so that it is recorded.
+func (a *API) commit(ctx context.Context, q *engine.WriteRequest) (result engine.WriteResult, err error) {
+	defer caught(&err)
+	result, err = a.engine.Write(ctx, q)
+	return result, pointInto(err, q.Write)
+}
+
 // prepareWrite makes the request of a write, cheapest checks first: the body is read only when the
 // headers are good.
-func (a *API) prepareWrite(w http.ResponseWriter, r *http.Request, route *writeRoute) (*engine.WriteRequest, error) {
+func (a *API) prepareWrite(r *http.Request, route *writeRoute) (*engine.WriteRequest, error) {
 	q := &engine.WriteRequest{Write: route.write}
 	var err error
 	if q.Claims, err = a.caller(r, route.private); err != nil {
@@ -62,7 +69,7 @@ func (a *API) prepareWrite(w http.ResponseWriter, r *http.Request, route *writeR
 		return nil, err
 	}
 	q.IfMatch = strings.Join(r.Header["If-Match"], ",")
-	if q.Body, err = a.readBody(w, r); err != nil {
+	if q.Body, err = a.readBody(r); err != nil {
 		return nil, err
 	}
 	if q.Args, err = model.DecodeArgs(route.write.Inputs, q.Body); err != nil {
@@ -72,7 +79,7 @@ func (a *API) prepareWrite(w http.ResponseWriter, r *http.Request, route *writeR
 }
 
 // readBody reads a JSON body, never more of it than is allowed.
-func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (a *API) readBody(r *http.Request) ([]byte, error) {
 	if err := isJSON(r.Header); err != nil {
 		return nil, err
 	}
@@ -89,7 +96,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		switch {
 		case int64(len(body)) > a.maxBody:
 			return nil, a.tooLarge()
-		case err == io.EOF: //nolint:errorlint // a Reader returns it as it is
+		case err == io.EOF:
 			return body, nil
 		case err != nil:
 			return nil, fault.Wrap(fault.BadRequest, err, "The body broke off before its end.")
