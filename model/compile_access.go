@@ -98,6 +98,7 @@ func (k *compiler) loads(a *Access, n *node) {
 	for _, p := range n.pairs {
 		what := quoted("load", p.key)
 		k.broken["load "+p.key] = true
+		k.place["load "+p.key] = p.spot
 		if p.key != "me" && !k.checkName(p.spot, "load", p.key) {
 			continue
 		}
@@ -298,6 +299,12 @@ func (k *compiler) finishRules() {
 		return
 	}
 	all := k.everyParam()
+	for _, l := range k.m.Access.Loads {
+		if fieldNamed(all, l.Name) != nil {
+			k.refuse(k.place["load "+l.Name], "load %q has the name of a field that requests carry", l.Name).
+				why("a rule could not tell the two apart").fix("give the load another name, such as %s_row", l.Name)
+		}
+	}
 	for _, r := range k.m.Access.Rules {
 		use := k.uses[r]
 		what := quoted("rule", r.Name)

@@ -52,7 +52,7 @@ func (c *complaints) within(n *node, offset int) spot {
 func (k *compiler) mentionsBroken(text string, env *Env) bool {
 	roots := map[string]*Entity{"row": env.Row}
 	for _, e := range env.Steps {
-		roots[e.Name] = e
+		roots[e.Name] = e // a nameless one is never spoken of
 	}
 	for _, l := range env.Loads {
 		roots[l.Name] = l.Entity
@@ -161,7 +161,7 @@ func (k *compiler) conds(e *Entity, n *node, what, doing string, guard bool) (ou
 				ok = false
 				continue
 			}
-			v, good := k.literal(f, x, what)
+			v, good := k.literal(f, x, what+": "+f.Name)
 			if good && slices.Contains(cond.Values, v) {
 				k.refuse(x.spot, "%s names %q twice", what, cut(x.text)).fix("keep one")
 			}

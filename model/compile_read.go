@@ -110,8 +110,8 @@ func (k *compiler) readGet(r *Read, m *members) bool {
 		ok = false
 		x := k.refuse(m.at(key), "%s gets one row by its key, so %q has no place in it", m.what, key)
 		fields := "FIELD"
-		if n := m.get(key); n != nil && n.kind == scalarNode {
-			fields = cut(n.text)
+		if list := k.list(m.get(key), ""); len(list) > 0 && list[0].kind == scalarNode {
+			fields = cut(list[0].text)
 		}
 		if key == "by" {
 			x.why("a row found by another field may be in any partition, so every machine would have to look").

@@ -278,12 +278,13 @@ func (w *writing) env(k *compiler, before int, s *stepping) *Env {
 	last := map[string]int{}
 	for i, t := range w.steps[:min(before, len(w.steps))] {
 		e := t.Entity
-		if j, twice := last[e.Name]; twice {
-			hidden := *env.Steps[j] // the name means the last one
-			hidden.Name += " before"
-			env.Steps[j] = &hidden
+		if j, twice := last[e.Name]; twice { // the name means the last one
+			env.Steps[j] = nameless(e)
 		}
 		last[e.Name] = i
+		if t.list != nil || t.m.has("by") { // many rows have no one to speak of
+			e = nameless(e)
+		}
 		env.Steps = append(env.Steps, e)
 	}
 	if s != nil {
@@ -297,10 +298,21 @@ func (w *writing) env(k *compiler, before int, s *stepping) *Env {
 	return env
 }
 
+// nameless keeps the place of a row that no expression may speak of.
+func nameless(e *Entity) *Entity {
+	hidden := *e
+	hidden.Name = ""
+	return &hidden
+}
+
 // condition reads an expression that is true or false, such as `when`.
 func (k *compiler) condition(n *node, env *Env, what string, w *writing) *Expr {
 	if n.kind == scalarNode && n.expr {
 		k.refuse(n.spot, "%s begins with `= `", what).why("a condition is always an expression").fix("take the `= ` away")
+		return nil
+	}
+	if n.kind == mapNode || n.kind == listNode {
+		k.refuse(n.spot, "%s must be an expression, not %s", what, n.shape()).fix("write it as text, such as row.status == 'new'")
 		return nil
 	}
 	if w != nil && n.kind == scalarNode {

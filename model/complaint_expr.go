@@ -58,7 +58,7 @@ func (k *compiler) refuseExpr(n *node, env *Env, what string, err *ExprError) {
 			offset = len(strings.TrimRight(n.text, " \n"))
 		}
 	}
-	if name := quotedWord(fix); len(name) <= 3 && strings.HasPrefix(fix, "did you mean") {
+	if name := quotedWord(fix); len(name) <= 4 && strings.Contains(text, "no function") {
 		fix = "" // of words this short, anything is close
 	}
 	x := k.refuse(k.within(n, offset), "%s: %s", what, text)
@@ -77,6 +77,9 @@ func quotedWord(fix string) string {
 func (k *compiler) explainMissing(x *Complaint, what, name string, env *Env) {
 	place := placeOf(what, env)
 	entity := k.m.Entity(name)
+	if entity != nil {
+		x.Fix = "" // the name was meant
+	}
 	switch {
 	case place == inRule && (name == "row" || name == "input" || entity != nil):
 		x.why("answers are shared between callers, so a rule looks at auth, the partition, the key and loaded rows only").
@@ -87,7 +90,7 @@ func (k *compiler) explainMissing(x *Complaint, what, name string, env *Env) {
 		x.fix("event is there only in the `then` of an event")
 	case name == "input":
 		x.fix("input is there only in the steps, events and metrics of a write")
-	case name == "auth":
+	case name == "caller":
 		x.fix("auth is there only where a caller asks: in rules, writes and limits")
 	case name == "row" && place == inEmit && len(env.Steps) > 0:
 		last := env.Steps[len(env.Steps)-1].Name
@@ -98,10 +101,16 @@ func (k *compiler) explainMissing(x *Complaint, what, name string, env *Env) {
 		x.fix("row is there only in the steps of a write and in a view")
 	case entity != nil && place == inStep && env.Row == entity:
 		x.fix("use row: the row of %s is named %s only in later steps", name, name)
+	case entity != nil && slices.ContainsFunc(env.Steps, func(e *Entity) bool { return e.Name == "" && e.Fields[0] == entity.Fields[0] }):
+		x.why("its step has many rows").fix("speak of a row that there is one of")
 	case entity != nil && place == inStep:
 		x.why("the row of %s is there only after its step", name).fix("move the step on %s before this one, or add {read: %s}", name, name)
-	case entity != nil && (place == inThen || place == inView):
-		x.fix("carry what is needed in the event's data, or use row in a view")
+	case entity != nil && place == inThen:
+		x.fix("carry what is needed in the event's data")
+	case entity != nil && place == inView:
+		x.fix("use row: it is the row of the source")
+	case entity != nil:
+		x.fix("name an entity that the write has a step on")
 	}
 	if x.Fix != "" && strings.HasPrefix(x.Fix, "there are ") {
 		x.Fix = "in this place " + x.Fix

@@ -95,7 +95,7 @@ func (c *complaints) literal(f *Field, n *node, what string) (Value, bool) {
 	if err == nil && !v.IsNull() {
 		return v, true
 	}
-	x := c.refuse(n.spot, "%s is %q, which %s cannot be", what, cut(n.text), f.Name)
+	x := c.refuse(n.spot, "%s cannot be %q", what, cut(n.text))
 	if f.Type.Kind == KindEnum {
 		x.fix("%s", orOneOf(n.text, f.Type.Enum))
 	} else {

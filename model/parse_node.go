@@ -148,7 +148,7 @@ func (c *complaints) names(n *node, what string) []*node {
 			continue
 		}
 		if seen[word] {
-			c.refuse(x.spot, "%s names %q twice", what, cut(word)).fix("keep one")
+			c.refuse(x.spot, "%s: %q stands there twice", what, cut(word)).fix("keep one")
 			continue
 		}
 		seen[word] = true

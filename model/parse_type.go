@@ -151,7 +151,8 @@ func (c *complaints) enum(n *node, what string) ([]string, bool) {
 	return out, ok
 }
 
-// field reads a field's type in its short or long form. Pos is set by whoever places it.
+// field reads a field's type in its short or long form. Pos is set by whoever places it. false: its
+// type is wrong.
 func (c *complaints) field(p pair, what string) (*Field, bool) {
 	f := &Field{Name: p.key}
 	if p.value.bad() {
@@ -166,8 +167,11 @@ func (c *complaints) field(p pair, what string) (*Field, bool) {
 	if !c.longType(f, m) {
 		return f, false
 	}
-	ok := c.bounds(f, m)
-	return f, c.defaults(f, m) && ok
+	c.bounds(f, m)
+	if !c.defaults(f, m) {
+		f.Default = DefaultLiteral // there is one, although it is wrong
+	}
+	return f, true
 }
 
 func (c *complaints) longType(f *Field, m *members) (ok bool) {
@@ -197,49 +201,43 @@ func (c *complaints) longType(f *Field, m *members) (ok bool) {
 }
 
 // bounds reads min, max and pattern.
-func (c *complaints) bounds(f *Field, m *members) bool {
-	ok := true
+func (c *complaints) bounds(f *Field, m *members) {
 	for key, bound := range map[string]*Value{"min": &f.Min, "max": &f.Max} {
 		n := m.get(key)
 		if n == nil {
-			ok = ok && !m.has(key)
 			continue
 		}
 		switch f.Type.Kind {
 		case KindInt, KindFloat, KindDecimal, KindTime, KindDate:
-			v, is := c.literal(&Field{Name: f.Name, Type: f.Type}, n, m.what+": "+key)
-			*bound, ok = v, ok && is
+			*bound, _ = c.literal(&Field{Name: f.Name, Type: f.Type}, n, m.what+": "+key)
 		default:
 			c.refuse(m.at(key), "%s is %s, which has no %s", m.what, f.Type, key).fix("bounds are for numbers and times; the size of a text stands in its brackets")
-			ok = false
 		}
 	}
-	if ok && !f.Min.IsNull() && !f.Max.IsNull() && Compare(f.Min, f.Max) > 0 {
+	if !f.Min.IsNull() && !f.Max.IsNull() && Compare(f.Min, f.Max) > 0 {
 		c.refuse(m.at("min"), "%s has a min above its max", m.what).why("no value could ever stand there").fix("swap the two")
-		ok = false
+		f.Min, f.Max = Null, Null
 	}
 	if n := m.get("pattern"); n != nil {
-		ok = c.pattern(f, n, m.what) && ok
+		c.pattern(f, n, m.what)
 	}
-	return ok
 }
 
-func (c *complaints) pattern(f *Field, n *node, what string) bool {
+func (c *complaints) pattern(f *Field, n *node, what string) {
 	text, ok := c.scalar(n, what+": pattern")
 	if !ok {
-		return false
+		return
 	}
 	switch f.Type.Kind {
 	case KindString, KindText, KindEmail, KindURL:
 	default:
 		c.refuse(n.spot, "%s is %s, which has no pattern", what, f.Type).fix("patterns are for texts")
-		return false
+		return
 	}
 	re, err := regexp.Compile(`^(?:` + text + `)$`)
 	if err != nil || len(text) > 500 {
 		c.refuse(n.spot, "%s has a pattern that is no regular expression", what).fix("use RE2 syntax, such as [A-Z]{3}[0-9]+; it must match the whole value")
-		return false
+		return
 	}
 	f.Pattern = re
-	return true
 }

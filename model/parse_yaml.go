@@ -123,7 +123,7 @@ func (r *yamlReader) parse(src string) (file *ast.File) {
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		r.syntax(err)
+		r.syntax(err, tokens)
 		return nil
 	}
 	return file
@@ -154,7 +154,27 @@ func (r *yamlReader) bounded(tokens token.Tokens) bool {
 	return true
 }
 
-func (r *yamlReader) syntax(err error) {
+// opened gives the bracket that is still open at a place on a later line; nil if there is none.
+func opened(tokens token.Tokens, place spot) *token.Token {
+	var stack []*token.Token
+	for _, tk := range tokens {
+		if p := tk.Position; p.Line > place.line || p.Line == place.line && p.Column >= place.column {
+			break
+		}
+		switch tk.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			stack = append(stack, tk)
+		case token.MappingEndType, token.SequenceEndType:
+			stack = stack[:max(len(stack)-1, 0)]
+		}
+	}
+	if len(stack) == 0 || stack[len(stack)-1].Position.Line == place.line {
+		return nil
+	}
+	return stack[len(stack)-1]
+}
+
+func (r *yamlReader) syntax(err error, tokens token.Tokens) {
 	if e, ok := errors.AsType[yaml.Error](err); ok {
 		place := spot{1, 1}
 		if tk := e.GetToken(); tk != nil && tk.Position != nil {
@@ -169,6 +189,10 @@ func (r *yamlReader) syntax(err error) {
 		case strings.Contains(text, "mapping value is not allowed"):
 			x.why("a text with `: ` in it, or a key indented differently from its neighbours, cannot be told apart from a mapping")
 			x.fix("put quotes around the text, or align the key with its neighbours")
+		case strings.Contains(text, "must be specified") && opened(tokens, place) != nil:
+			open := opened(tokens, place).Position
+			r.found = r.found[:len(r.found)-1]
+			r.refuse(spot{open.Line, open.Column}, "this is not YAML: the bracket that opens here is not closed").fix("close it")
 		case strings.Contains(text, "must be specified"):
 			x.Text = "this is not YAML: here a comma or a closing bracket should stand"
 			x.fix("put quotes or parentheses around a whole text that begins with a quote, such as ('staff' in auth.roles), or close a bracket that was opened before")
