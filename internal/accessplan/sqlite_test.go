@@ -63,6 +63,11 @@ func TestSQLiteUsesTheIndexes(t *testing.T) {
 					}
 				}
 			}
+			for _, w := range m.Writes {
+				for _, step := range w.Steps {
+					deletedByIndex(t, db, step)
+				}
+			}
 		})
 	}
 	if checked < 200 {
@@ -96,6 +101,24 @@ func searched(t *testing.T, db *sqlite3.Conn, r *model.Read, index string, v sql
 	}
 	if len(steps) != 2 || !strings.HasPrefix(steps[1], "SEARCH e ") || !strings.Contains(steps[1], wanted) {
 		t.Errorf("%s, %+v: the plan says %s, SQLite says %q", r.Name, v, index, steps)
+	}
+}
+
+// deletedByIndex holds a delete of many to the fields that it is by.
+func deletedByIndex(t *testing.T, db *sqlite3.Conn, s *model.Step) {
+	t.Helper()
+	if len(s.By) == 0 {
+		return
+	}
+	var fields []*model.Field
+	for _, b := range s.By {
+		fields = append(fields, b.Field)
+	}
+	steps := queryPlan(t, db, sqltext.List(sqltext.SQLite, s.Entity, fields, 0))
+	for _, f := range fields {
+		if !strings.Contains(steps[0], f.Name+"=?") {
+			t.Errorf("delete %s by %s: SQLite says %q", s.Entity.Name, f.Name, steps)
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, 
 			args = append(args, argument(c.Values[0]))
 		}
 	}
-	rows, err := collect(src.ctx, src.conn, e, sqltext.List(e, fields, null), append(args, limit)...)
+	rows, err := collect(src.ctx, src.conn, e, sqltext.List(sqltext.Postgres, e, fields, null), append(args, limit)...)
 	return rows, src.fail(err)
 }
 

@@ -85,7 +85,7 @@ func (c *conn) listStmt(key listKey) (*sqlite3.Stmt, error) {
 		}
 		fields = append(fields, key.entity.Fields[pos])
 	}
-	s, err := c.prepare(sqltext.List(key.entity, fields, null))
+	s, err := c.prepare(sqltext.List(sqltext.SQLite, key.entity, fields, null))
 	if err == nil {
 		c.byList[key] = s
 	}

@@ -1,6 +1,8 @@
 package sqltext
 
 import (
+	"slices"
+
 	"github.com/partita-dev/partita/model"
 )
 
@@ -16,9 +18,10 @@ func Get(e *model.Entity) string {
 // List writes the statement that gives the rows of a partition that equal the given fields, in key
 // order. Parameters: the partition, the values that are not null, the limit. null is by place in
 // equal.
-func List(e *model.Entity, equal []*model.Field, null uint64) string {
+func List(d Dialect, e *model.Entity, equal []*model.Field, null uint64) string {
 	var b text
 	b.selectRow(e)
+	b.add(d.indexedByFirst(e, equal))
 	b.add(" WHERE ", Quote(e.Fields[0].Name), " = ").param()
 	for i, f := range equal {
 		b.add(" AND ", Quote(f.Name))
@@ -30,6 +33,29 @@ func List(e *model.Entity, equal []*model.Field, null uint64) string {
 	}
 	b.add(" ORDER BY ", keyColumns(e), " LIMIT ").param()
 	return b.String()
+}
+
+// indexedByFirst names the index that begins with the given fields, where the key does not: see
+// indexedBy.
+func (d Dialect) indexedByFirst(e *model.Entity, equal []*model.Field) string {
+	begins := func(fields []*model.Field) bool {
+		return len(fields) >= len(equal) && !slices.ContainsFunc(fields[:len(equal)], func(f *model.Field) bool {
+			return !slices.Contains(equal, f)
+		})
+	}
+	if d.Name != SQLite.Name || begins(e.Key) {
+		return ""
+	}
+	for _, ix := range e.Indexes {
+		fields := slices.Clone(ix.Equal)
+		for _, o := range ix.Order {
+			fields = append(fields, o.Field)
+		}
+		if begins(fields) {
+			return " INDEXED BY " + Quote(IndexName(ix))
+		}
+	}
+	return ""
 }
 
 // Expired writes the statement that gives rows of a partition whose keep field is at or before a
