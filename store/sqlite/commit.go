@@ -7,7 +7,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/sqltext"
@@ -264,7 +263,7 @@ func (c *conn) writeHead(w store.HeadWrite) error {
 	b := c.books(w.Partition.Family)
 	if w.Before == 0 {
 		bucket := w.Partition.Family.Bucket(w.Partition.Value)
-		return c.exec(&b.headInsert, &b.books.HeadInsert, w.Partition.Value, model.Int(int64(bucket)), model.Int(int64(w.After)))
+		return c.exec(&b.headInsert, &b.books.HeadInsert, w.Partition.Value, model.Int(int64(bucket)), model.Int(int64(w.After)), model.Int(c.start(w.Partition.Family)))
 	}
 	return c.exec(&b.headUpdate, &b.books.HeadUpdate, model.Int(int64(w.After)), w.Partition.Value)
 }
@@ -330,7 +329,7 @@ const pruneStep = 500
 
 // Prune deletes old changes and outcomes of one partition, a few at a time between the groups.
 func (s *Store) Prune(ctx context.Context, p store.Partition, changesBefore, outcomesBefore time.Time) (int, error) {
-	books := s.books(p.Family)
+	books := sqltext.BooksOf(p.Family)
 	total := 0
 	for _, job := range []struct {
 		text   string
@@ -349,8 +348,6 @@ func (s *Store) Prune(ctx context.Context, p store.Partition, changesBefore, out
 	}
 	return total, nil
 }
-
-func (s *Store) books(f *model.Family) *sqltext.Books { return sqltext.BooksOf(f) }
 
 func (s *Store) prune(ctx context.Context, text string, partition model.Value, before time.Time) (n int, err error) {
 	run := s.queue.Do(ctx, func() {
@@ -379,5 +376,3 @@ func (s *Store) prune(ctx context.Context, text string, partition model.Value, b
 	}
 	return n, nil
 }
-
-var _ = fault.Internal

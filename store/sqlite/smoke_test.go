@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,6 +88,13 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	defer s.Close()
 	b.SetParallelism(32)
+	var before, after syscall.Rusage
+	syscall.Getrusage(0, &before)
+	defer func() {
+		syscall.Getrusage(0, &after)
+		cpu := func(r syscall.Rusage) int64 { return r.Utime.Nano() + r.Stime.Nano() }
+		b.ReportMetric(float64(cpu(after)-cpu(before))/float64(b.N), "cpu-ns/op")
+	}()
 	var mu sync.Mutex
 	n := 0
 	b.RunParallel(func(pb *testing.PB) {

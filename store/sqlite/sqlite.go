@@ -38,6 +38,7 @@ type Config struct {
 type Store struct {
 	config  Config
 	path    string
+	vfs     string
 	info    store.Info
 	lock    *conn
 	writer  *conn
@@ -86,7 +87,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("the folder of the store cannot be found: %w", err)
 	}
 	s := &Store{
-		config: cfg, path: path,
+		config: cfg, path: path, vfs: batched(cfg.VFS),
 		readers: make(chan *conn, cfg.Readers),
 		queue:   store.NewQueue(cfg.Queue, cfg.Group),
 		due:     make(chan struct{}, 1),
