@@ -41,6 +41,26 @@ type Store interface {
 	// allows, and says how many. The newest change always stays.
 	Prune(ctx context.Context, p Partition, changesBefore, outcomesBefore time.Time) (int, error)
 
+	// Lagging lists partitions of a followed family, in the buckets from first to last, whose changes
+	// were not all relayed yet, at most limit. It is the one query across partitions.
+	Lagging(ctx context.Context, f *model.Family, first, last, limit int) ([]Lag, error)
+
+	// Relayed notes how far the consumers of the change log are. It raises Relayed of a partition,
+	// never lowers it, and takes no version.
+	Relayed(ctx context.Context, lags ...Lag) error
+
+	// PartitionsIn lists partitions of a bucket in the order of their values, above after (null: from
+	// the start), at most limit.
+	PartitionsIn(ctx context.Context, f *model.Family, bucket int, after model.Value, limit int) ([]model.Value, error)
+
+	// Lease takes or renews leases by name, for one holder among the nodes that share the store, and
+	// gives those that it holds now. A lease that is not renewed within ttl, by the store's clock, is
+	// free. An embedded store has one node, which holds whatever it asks for.
+	Lease(ctx context.Context, holder string, ttl time.Duration, names ...string) ([]string, error)
+
+	// Unlease gives leases back before their time.
+	Unlease(ctx context.Context, holder string, names ...string) error
+
 	// Info tells what this store is. It does not change while the store is open.
 	Info() Info
 
@@ -100,6 +120,13 @@ type Result struct {
 	Rows    []*model.Row // in the order of Read.Sort, Back or not
 	More    bool         // there are more rows in the direction of the query
 	Also    []*model.Row // by Query.Also; nil where there is no row
+}
+
+// Lag tells how far the consumers of a partition's change log are behind.
+type Lag struct {
+	Partition Partition
+	Version   uint64 // of the partition
+	Relayed   uint64 // every change up to it was taken care of
 }
 
 // Write is one write on its way. The caller fills the first part and does not touch it until
@@ -203,10 +230,24 @@ type Options struct {
 	// OnChange is called for every change of this node's own commits, after they are durable and
 	// before Commit returns, in the order of versions within a partition. It must be quick.
 	OnChange func(*Change)
+	// Follow tells whether the changes of a family are relayed to consumers. Families that are not
+	// never lag. Default: none is.
+	Follow func(*model.Family) bool
 	// Queue bounds the writes that wait; more are refused with fault.Overloaded. Default 4096.
 	Queue int
 	// Group bounds the writes of one group. Default 256.
 	Group int
 	// Readers is the number of connections for reads. Default: twice the CPUs, at least 4.
 	Readers int
+}
+
+// Unfollowed stands as relayed in the heads of families that nobody follows: no version is above it.
+const Unfollowed = 1<<63 - 1
+
+// Start gives what a new head of the family has as relayed.
+func (o *Options) Start(f *model.Family) int64 {
+	if o.Follow != nil && o.Follow(f) {
+		return 0
+	}
+	return Unfollowed
 }

@@ -86,7 +86,7 @@ type familyBulk struct {
 	outcomes string // partitions, hashes
 	counters string // partitions, entities, fields
 
-	headInsert    string // partitions, buckets, versions
+	headInsert    string // partitions, buckets, versions, relayed
 	headUpdate    string // partitions, versions
 	changeInsert  string // partitions, versions, ids, times, bodies
 	outcomeInsert string // partitions, hashes, fingerprints, versions, times, bodies
@@ -106,8 +106,8 @@ func newFamilyBulk(f *model.Family) *familyBulk {
 		counters: `SELECT t."partition", t."entity", t."field", t."n" FROM ` + counter + ` t JOIN ` +
 			unnest([]string{p, "text[]", "text[]"}, 1) + ` ON t."partition" = u.c1 AND t."entity" = u.c2 AND t."field" = u.c3`,
 
-		headInsert: `INSERT INTO ` + head + ` ("partition", "bucket", "version", "relayed") SELECT c1, c2, c3, 0 FROM ` +
-			unnest([]string{p, "bigint[]", "bigint[]"}, 1),
+		headInsert: `INSERT INTO ` + head + ` ("partition", "bucket", "version", "relayed") SELECT * FROM ` +
+			unnest([]string{p, "bigint[]", "bigint[]", "bigint[]"}, 1),
 		headUpdate: `UPDATE ` + head + ` t SET "version" = u.c2 FROM ` + unnest([]string{p, "bigint[]"}, 1) + ` WHERE t."partition" = u.c1`,
 		changeInsert: `INSERT INTO ` + change + ` ("partition", "version", "id", "at", "body") SELECT * FROM ` +
 			unnest([]string{p, "bigint[]", "bytea[]", "bigint[]", "bytea[]"}, 1),

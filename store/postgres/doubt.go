@@ -104,7 +104,7 @@ func look(ctx context.Context, conn *pgx.Conn, s *Store, d *doubt) (committed bo
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	if d.before == 0 {
 		// The head itself was new: an insert of the same one waits for the old backend, too.
-		_, err = tx.Exec(ctx, s.books[f].HeadInsert+" ON CONFLICT DO NOTHING", partition, f.Bucket(first.Partition.Value), int64(0))
+		_, err = tx.Exec(ctx, s.books[f].HeadInsert+" ON CONFLICT DO NOTHING", partition, f.Bucket(first.Partition.Value), int64(0), s.options.Start(f))
 	} else {
 		_, err = tx.Exec(ctx, s.books[f].Head+" FOR UPDATE", partition)
 	}

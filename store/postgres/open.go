@@ -41,6 +41,7 @@ type Store struct {
 	writers  *pgxpool.Pool // one connection: the group under way
 	queue    *store.Queue
 	info     store.Info
+	options  store.Options
 	onChange func(*store.Change)
 	timeout  time.Duration
 	books    map[*model.Family]*sqltext.Books
@@ -78,7 +79,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	prepare(base, c.Timeout)
 	s := &Store{
-		model: c.Model, queue: store.NewQueue(c.Queue, c.Group), onChange: c.OnChange, timeout: c.Timeout,
+		model: c.Model, queue: store.NewQueue(c.Queue, c.Group), options: c.Options, onChange: c.OnChange, timeout: c.Timeout,
 		books: map[*model.Family]*sqltext.Books{}, bulk: map[*model.Entity]*bulk{}, families: map[*model.Family]*familyBulk{},
 		done: make(chan struct{}), broken: make(chan struct{}),
 	}
@@ -132,7 +133,7 @@ func (s *Store) connect(ctx context.Context, base *pgxpool.Config, c Config) err
 		return unreachable(err)
 	}
 	defer conn.Release()
-	if err := ensureSchema(ctx, conn.Conn(), c.Model); err != nil {
+	if err := ensureSchema(ctx, conn.Conn(), c.Model, &c.Options); err != nil {
 		return err
 	}
 	return s.readInfo(ctx, conn.Conn(), c.URL)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/sqltext"
 )
 
@@ -24,7 +25,7 @@ const formatVersion = "1"
 // ensureSchema makes what the model needs and the database lacks: tables, columns that may be null
 // or have a fixed default, and indexes, those of tables that exist already without blocking their
 // writers. What would lose data or block is refused.
-func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model) error {
+func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model, o *store.Options) error {
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(schemaLock)); err != nil {
 		return unreachable(err)
 	}
@@ -37,6 +38,9 @@ func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model) error {
 	if err := ensureMeta(ctx, conn, m); err != nil {
 		return err
 	}
+	if _, err := conn.Exec(ctx, leaseTable); err != nil {
+		return unreachable(err)
+	}
 	there, err := columnsOf(ctx, conn)
 	if err != nil {
 		return unreachable(err)
@@ -46,11 +50,9 @@ func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model) error {
 		switch {
 		case o.Name == sqltext.MetaTable:
 		case o.Index:
-			err = ensureIndex(ctx, conn, o, fresh[o.Entity.Name])
+			err = ensureIndex(ctx, conn, o, fresh[o.Table])
 		case there[o.Name] == nil:
-			if o.Entity != nil {
-				fresh[o.Entity.Name] = true
-			}
+			fresh[o.Name] = true
 			_, err = conn.Exec(ctx, o.SQL)
 		case o.Entity != nil:
 			err = ensureColumns(ctx, conn, o.Entity, there[o.Name])
@@ -59,7 +61,7 @@ func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model) error {
 			return unreachable(err)
 		}
 	}
-	return nil
+	return follow(ctx, conn, m, o)
 }
 
 // ensureMeta makes or checks what is true of the whole store.

@@ -123,7 +123,7 @@ func (s *Store) update(b *bulk, fields []*model.Field) string {
 // columns gathers the parameters of a statement on a family's own tables.
 type columns struct {
 	partitions []model.Value
-	ints       [2][]int64
+	ints       [3][]int64
 	texts      [2][]string
 	blobs      [3]pgtype.FlatArray[[]byte]
 }
@@ -146,9 +146,10 @@ func (s *Store) queueBooks(batch *pgx.Batch, g *store.Group) {
 		c.partitions = append(c.partitions, h.Partition.Value)
 		c.ints[0] = append(c.ints[0], int64(h.Partition.Family.Bucket(h.Partition.Value)))
 		c.ints[1] = append(c.ints[1], int64(h.After))
+		c.ints[2] = append(c.ints[2], s.options.Start(h.Partition.Family))
 	}
 	for f, c := range made {
-		batch.Queue(s.families[f].headInsert, array(&f.By.Type, c.partitions), c.ints[0], c.ints[1])
+		batch.Queue(s.families[f].headInsert, array(&f.By.Type, c.partitions), c.ints[0], c.ints[1], c.ints[2])
 	}
 	for f, c := range raised {
 		batch.Queue(s.families[f].headUpdate, array(&f.By.Type, c.partitions), c.ints[1])

@@ -21,10 +21,11 @@ type conn struct {
 	byRead map[readKey]*readStmt
 	byList map[listKey]*sqlite3.Stmt
 	update map[updateKey]*sqlite3.Stmt
-	entity []entityStmts // by Entity.ID
-	family []familyStmts // by Family.ID
-	text   []byte        // scratch: the texts of one row
-	spans  []span        // scratch: where they are
+	entity []entityStmts             // by Entity.ID
+	family []familyStmts             // by Family.ID
+	text   []byte                    // scratch: the texts of one row
+	spans  []span                    // scratch: where they are
+	start  func(*model.Family) int64 // what a new head has as relayed; of the writer only
 }
 
 type span struct{ column, from, to int }

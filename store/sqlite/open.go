@@ -172,6 +172,7 @@ func (s *Store) establish(fresh bool) (err error) {
 		return fmt.Errorf("the store %s cannot be changed: %w", s.path, err)
 	}
 	w.use(s.config.Model)
+	w.start = s.config.Start
 	return nil
 }
 

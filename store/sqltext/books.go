@@ -6,10 +6,17 @@ import "github.com/partita-dev/partita/model"
 // parameter of each is the partition, unless it says otherwise.
 type Books struct {
 	Head       string // gives version
-	HeadInsert string // then bucket, version
+	HeadInsert string // then bucket, version, relayed
 	HeadUpdate string // version, then partition
 	Heads      string // limit: partitions from the first on
 	HeadsAfter string // then limit: partitions above it
+
+	Lagging       string // first bucket, last bucket, limit: partition, version, relayed
+	Relayed       string // relayed, then partition
+	Bucket        string // bucket, limit: partitions from the first on
+	BucketAfter   string // bucket, partition, limit: partitions above it
+	FollowedNow   string // the family is followed from now on: its history counts as relayed
+	UnfollowedNow string // it is not any more; the number that stands for that
 
 	ChangeInsert string // then version, id, at, body
 	Changes      string // then version, limit: version, id, at, body above it, in order
@@ -31,10 +38,18 @@ func BooksOf(f *model.Family) *Books {
 	outcome, counter := Quote(bookName("outcome", f)), Quote(bookName("counter", f))
 	return &Books{
 		Head:       `SELECT "version" FROM ` + head + ` WHERE "partition" = $1`,
-		HeadInsert: `INSERT INTO ` + head + ` ("partition", "bucket", "version", "relayed") VALUES ($1, $2, $3, 0)`,
+		HeadInsert: `INSERT INTO ` + head + ` ("partition", "bucket", "version", "relayed") VALUES ($1, $2, $3, $4)`,
 		HeadUpdate: `UPDATE ` + head + ` SET "version" = $1 WHERE "partition" = $2`,
 		Heads:      `SELECT "partition" FROM ` + head + ` ORDER BY "partition" LIMIT $1`,
 		HeadsAfter: `SELECT "partition" FROM ` + head + ` WHERE "partition" > $1 ORDER BY "partition" LIMIT $2`,
+
+		Lagging: `SELECT "partition", "version", "relayed" FROM ` + head +
+			` WHERE "bucket" >= $1 AND "bucket" <= $2 AND "version" > "relayed" LIMIT $3`,
+		Relayed:       `UPDATE ` + head + ` SET "relayed" = $1 WHERE "partition" = $2 AND "relayed" < $1`,
+		Bucket:        `SELECT "partition" FROM ` + head + ` WHERE "bucket" = $1 ORDER BY "partition" LIMIT $2`,
+		BucketAfter:   `SELECT "partition" FROM ` + head + ` WHERE "bucket" = $1 AND "partition" > $2 ORDER BY "partition" LIMIT $3`,
+		FollowedNow:   `UPDATE ` + head + ` SET "relayed" = "version" WHERE "relayed" > "version"`,
+		UnfollowedNow: `UPDATE ` + head + ` SET "relayed" = $1 WHERE "relayed" < $1`,
 
 		ChangeInsert: `INSERT INTO ` + change + ` ("partition", "version", "id", "at", "body") VALUES ($1, $2, $3, $4, $5)`,
 		Changes: `SELECT "version", "id", "at", "body" FROM ` + change +
@@ -42,7 +57,8 @@ func BooksOf(f *model.Family) *Books {
 		ChangesPrune: `DELETE FROM ` + change + ` WHERE "partition" = $1 AND "version" < COALESCE(` +
 			`(SELECT "version" FROM ` + change + ` WHERE "partition" = $1 AND "at" >= $2 ORDER BY "version" LIMIT 1), ` +
 			`(SELECT max("version") FROM ` + change + ` WHERE "partition" = $1)) ` +
-			`AND "version" < (SELECT min("version") FROM ` + change + ` WHERE "partition" = $1) + $3`,
+			`AND "version" < (SELECT min("version") FROM ` + change + ` WHERE "partition" = $1) + $3 ` +
+			`AND "version" <= (SELECT "relayed" FROM ` + head + ` WHERE "partition" = $1)`,
 
 		Outcome: `SELECT "fingerprint", "version", "at", "body" FROM ` + outcome + ` WHERE "partition" = $1 AND "hash" = $2`,
 		OutcomeInsert: `INSERT INTO ` + outcome +

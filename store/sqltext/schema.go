@@ -16,6 +16,9 @@ const VersionColumn = "_version"
 // Prefix begins the names of all tables and indexes that are not an entity's own.
 const Prefix = "partita_"
 
+// LeaseTable says, of a store that nodes share, who holds which lease.
+const LeaseTable = Prefix + "lease"
+
 // MetaTable holds what is true of the whole store, by name.
 const MetaTable = Prefix + "meta"
 
@@ -25,6 +28,7 @@ const maxName = 63
 // Object is one table or index.
 type Object struct {
 	Name   string
+	Table  string        // of an index: the table it stands on
 	Entity *model.Entity // nil for a table of the store's own
 	Index  bool
 	SQL    string
@@ -55,6 +59,9 @@ func Schema(d Dialect, m *model.Model) []Object {
 	for _, e := range m.Entities {
 		objects = append(objects, Object{Name: e.Name, Entity: e, SQL: entityTable(d, e)})
 	}
+	for _, f := range m.Families {
+		objects = append(objects, headIndexes(f)...)
+	}
 	for _, e := range m.Entities {
 		objects = append(objects, Indexes(d, e)...)
 	}
@@ -78,6 +85,17 @@ func familyTables(d Dialect, f *model.Family) []Object {
 			`"hash" `+blob, `"fingerprint" `+blob, `"version" `+number, `"at" `+number, `"body" `+blob),
 		table("counter", `"partition", "entity", "field"`,
 			`"entity" `+d.text+" NOT NULL", `"field" `+d.text+" NOT NULL", `"n" `+number),
+	}
+}
+
+// headIndexes lead from a bucket to its partitions, and to those that lag. They stand on a table of
+// the store's own, so that their Entity is nil.
+func headIndexes(f *model.Family) []Object {
+	head := bookName("head", f)
+	lag, bucket := bookName("lag", f), bookName("bucket", f)
+	return []Object{
+		{Name: lag, Table: head, Index: true, SQL: "CREATE INDEX " + Quote(lag) + " ON " + Quote(head) + ` ("bucket") WHERE "version" > "relayed"`},
+		{Name: bucket, Table: head, Index: true, SQL: "CREATE INDEX " + Quote(bucket) + " ON " + Quote(head) + ` ("bucket", "partition")`},
 	}
 }
 
@@ -120,7 +138,7 @@ func Indexes(d Dialect, e *model.Entity) []Object {
 		for _, f := range u {
 			columns = append(columns, Quote(f.Name))
 		}
-		objects = append(objects, Object{Name: name, Entity: e, Index: true,
+		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true,
 			SQL: "CREATE UNIQUE INDEX " + Quote(name) + " ON " + Quote(e.Name) + " (" + strings.Join(columns, ", ") + ")"})
 	}
 	for _, ix := range e.Indexes {
@@ -132,7 +150,7 @@ func Indexes(d Dialect, e *model.Entity) []Object {
 		for _, o := range ix.Order {
 			columns = append(columns, d.order(Quote(o.Field.Name), o.Desc))
 		}
-		objects = append(objects, Object{Name: name, Entity: e, Index: true,
+		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true,
 			SQL: "CREATE INDEX " + Quote(name) + " ON " + Quote(e.Name) + " (" + strings.Join(columns, ", ") + ")"})
 	}
 	return objects
