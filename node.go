@@ -19,6 +19,7 @@ import (
 	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/store"
 )
 
@@ -67,7 +68,8 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 
 	answers := cache.New(cache.Config{Bytes: c.CacheBytes})
 	n.onClose(func(context.Context) error { answers.Close(); return nil })
-	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, a.model, store.Options{OnChange: engine.Invalidation(a.model, answers)})
+	books := work.Extend(a.model)
+	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{OnChange: engine.Invalidation(a.model, answers)})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}

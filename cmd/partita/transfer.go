@@ -12,6 +12,7 @@ import (
 
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/transfer"
+	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -40,8 +41,11 @@ func (k *rows) open(ctx context.Context) (*model.Model, *model.Entity, store.Sto
 		}
 		return nil, nil, nil, usage{fmt.Errorf("the model has no entity %s; there are: %s", k.Entity, strings.Join(names, ", "))}
 	}
-	s, err := storeurl.Open(ctx, k.Store, k.Data, m, store.Options{})
-	return m, e, s, err
+	s, err := storeurl.Open(ctx, k.Store, k.Data, work.Extend(m), store.Options{})
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%w (import and export work on the store itself, not through a running service)", err)
+	}
+	return m, e, s, nil
 }
 
 func (k *rows) format(path string) (transfer.Format, error) {

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/postgres"
 	"github.com/partita-dev/partita/store/sqlite"
@@ -37,13 +37,14 @@ func Check(storeURL string) error {
 func Embedded(storeURL string) bool { return storeURL == "" || strings.HasPrefix(storeURL, "sqlite:") }
 
 // Open opens a store. The URL is "sqlite:" and a folder, or postgres://…; "" means the embedded store
-// in dataDir.
-func Open(ctx context.Context, storeURL, dataDir string, m *model.Model, o store.Options) (store.Store, error) {
+// in dataDir. books is the model with the rows that the service keeps for itself.
+func Open(ctx context.Context, storeURL, dataDir string, books *work.Books, o store.Options) (store.Store, error) {
 	if err := Check(storeURL); err != nil {
 		return nil, err
 	}
+	o.Follow = books.Follow
 	if !Embedded(storeURL) {
-		s, err := postgres.Open(ctx, postgres.Config{URL: storeURL, Model: m, Options: o})
+		s, err := postgres.Open(ctx, postgres.Config{URL: storeURL, Model: books.Store, Options: o})
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +53,7 @@ func Open(ctx context.Context, storeURL, dataDir string, m *model.Model, o store
 	if folder, ok := strings.CutPrefix(storeURL, "sqlite:"); ok {
 		dataDir = folder
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Dir: dataDir, Model: m, Options: o})
+	s, err := sqlite.Open(ctx, sqlite.Config{Dir: dataDir, Model: books.Store, Options: o})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ type Books struct {
 	Family *model.Family // "partita_work", by bucket: 0 to model.Buckets-1
 	Job    *model.Entity // key id
 	Timer  *model.Entity // key name
-	Follow *model.Entity // key view, source
+	Since  *model.Entity // key view, source: from which version of a source partition a view follows
 	Build  *model.Entity // key view
 
 	// Applied holds, for each view, in the partitions of its rows, the version of each source
@@ -53,7 +53,7 @@ func Extend(m *model.Model) *Books {
 		field("family", text(64)), field("source", text(1000)), field("version", integer),
 		field("data", text(4<<20)), null("error", text(2000)))
 	b.Timer = x.entity("partita_timer", b.Family, 1, field("name", text(64)), field("due", instant))
-	b.Follow = x.entity("partita_follow", b.Family, 2, field("view", text(64)), field("source", text(1000)), field("version", integer))
+	b.Since = x.entity("partita_since", b.Family, 2, field("view", text(64)), field("source", text(1000)), field("version", integer))
 	b.Build = x.entity("partita_build", b.Family, 1, field("view", text(64)), field("after", text(1000)), field("done", model.Type{Kind: model.KindBool}))
 	for _, v := range m.Views {
 		b.Applied[v] = x.entity("partita_applied_"+v.Name, v.Family, 1, field("source", text(1000)), field("version", integer))
@@ -112,3 +112,19 @@ func (x *extender) jobs(e *model.Entity, name, state string) *model.Read {
 
 // JobOf gives the place of a job's fields, for those who make and read them.
 func (b *Books) JobOf(name string) int { return b.Job.Field(name).Pos }
+
+// Follow tells which families have consumers: those that views are made from, and those whose
+// writes emit events. It is what store.Options.Follow asks for.
+func (b *Books) Follow(f *model.Family) bool {
+	for _, v := range b.Store.Views {
+		if v.From.Family == f {
+			return true
+		}
+	}
+	for _, e := range b.Store.Events {
+		if e.Family == f {
+			return true
+		}
+	}
+	return f == b.Family && len(b.Store.Schedules) > 0
+}
