@@ -307,6 +307,7 @@ func TestRandomRequestsNeverBreak(t *testing.T) {
 		rec := &recorder{header: http.Header{}}
 		s.api.ServeHTTP(rec, r)
 		statuses[rec.status]++
+		s.contract.check(t, r.Method, r.URL.EscapedPath(), answer{rec.status, rec.header, rec.body.String()})
 		if rec.status == 500 {
 			t.Fatalf("request %d gets 500 (%s):\n%s", i, rec.body.String(), text)
 		}

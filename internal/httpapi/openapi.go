@@ -156,12 +156,26 @@ func used(kind string, all object, places ...object) object {
 	})
 }
 
-// security says who may call: nobody needs a token, or everybody does.
+// security says who may call: everybody needs a token, or may give one, or tokens are not looked at.
 func (d *describer) security(private bool) []any {
-	if private {
+	switch {
+	case private:
 		return []any{obj("token", []string{})}
+	case d.model.Access != nil:
+		return []any{obj(), obj("token", []string{})}
 	}
 	return []any{}
+}
+
+// accessCodes gives the problems that come of access: a bad token is refused even where none is needed.
+func (d *describer) accessCodes(allow model.Allow) []fault.Code {
+	switch {
+	case d.model.Access == nil:
+		return nil
+	case allow.Public || allow.Anyone:
+		return []fault.Code{fault.Unauthenticated}
+	}
+	return []fault.Code{fault.Unauthenticated, fault.Forbidden}
 }
 
 // rules says in words who may use a pattern.

@@ -21,9 +21,7 @@ func (d *describer) read(r *model.Read) object {
 	} else {
 		codes = append(codes, fault.NotFound)
 	}
-	if route.private {
-		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
-	}
+	codes = append(codes, d.accessCodes(r.Allow)...)
 	row := d.rowSchema(r)
 	schema, example := any(row), any(rowExample(r.Fields))
 	if r.List {
@@ -157,7 +155,7 @@ func (d *describer) write(w *model.Write) object {
 		"parameters", []any{ref("parameters", "Idempotency-Key"), ref("parameters", "If-Match")},
 		"requestBody", obj("required", true, "content", obj("application/json", obj(
 			"schema", inputSchema(w.Inputs), "example", inputExample(w.Inputs)))),
-		"responses", d.addProblems(responses, writeCodes(w, private)))
+		"responses", d.addProblems(responses, append(writeCodes(w), d.accessCodes(w.Allow)...)))
 }
 
 var answerWords = map[string]string{
@@ -186,13 +184,10 @@ func mayOnlyChange(w *model.Write) bool {
 }
 
 // writeCodes gives the problems that a write may answer with.
-func writeCodes(w *model.Write, private bool) []fault.Code {
+func writeCodes(w *model.Write) []fault.Code {
 	codes := []fault.Code{fault.BadRequest, fault.InvalidInput, fault.OutOfBounds, fault.TooLarge, fault.UnsupportedMedia,
 		fault.NotAcceptable, fault.KeyReused, fault.InFlight, fault.Precondition,
 		fault.Overloaded, fault.Unavailable, fault.Deadline, fault.Internal}
-	if private {
-		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
-	}
 	if w.Code {
 		return append(codes, fault.MissingRow, fault.GuardFailed, fault.Exists, fault.NotUnique, fault.TooMany)
 	}
@@ -246,7 +241,7 @@ func (d *describer) batch() object {
 		"tags", []string{"service"},
 		"summary", "Carry out many writes",
 		"description", fmt.Sprintf("Each write is allowed, decided and keyed on its own; at most %d.", MaxBatch),
-		"security", d.security(d.model.Access != nil),
+		"security", d.security(false),
 		"requestBody", obj("required", true, "content", obj("application/json", obj("schema",
 			obj("type", "object", "additionalProperties", false, "required", []string{"writes"}, "properties", obj(
 				"writes", obj("type", "array", "maxItems", MaxBatch, "items", item)))))),

@@ -36,12 +36,14 @@ type service struct {
 	model *model.Model
 	store *sqlite.Store
 	log   *lockedBuffer
+
+	contract *contract // every answer is held against it
 }
 
 // serve starts the service of a model; change may alter the API's configuration.
 func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service {
 	t.Helper()
-	s := &service{t: t, model: m, log: &lockedBuffer{}}
+	s := &service{t: t, model: m, log: &lockedBuffer{}, contract: contractOf(t, m)}
 	answers := cache.New(cache.Config{})
 	t.Cleanup(answers.Close)
 	var err error
@@ -128,7 +130,9 @@ func (s *service) do(method, path, body string, headers ...string) answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, string(text)}
+	a := answer{resp.StatusCode, resp.Header, string(text)}
+	s.contract.check(s.t, method, path, a)
+	return a
 }
 
 // want sends a request that must have the status.
