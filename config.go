@@ -28,8 +28,8 @@ type Config struct {
 	// DataDir is where the embedded store and the development key live; it is made where it is
 	// missing. Default: "./partita-data".
 	DataDir string
-	// Store is the store's URL: "sqlite:" and the path of a folder. Default: the embedded SQLite
-	// store in DataDir.
+	// Store is the store's URL: "sqlite:" and the path of a folder, or
+	// "postgres://USER:PASSWORD@HOST:PORT/DATABASE". Default: the embedded SQLite store in DataDir.
 	Store string
 
 	// Listen is the address of the API, or None. Port 0 takes a free port. Default: "127.0.0.1:8080".

@@ -31,7 +31,7 @@ func TestOpenNamesTheBadField(t *testing.T) {
 		{with(func(c *partita.Config) { c.MaxBody = -1 }), "Config.MaxBody"},
 		{with(func(c *partita.Config) { c.DrainTimeout = -time.Second }), "Config.DrainTimeout"},
 		{with(func(c *partita.Config) { c.Store = "redis://localhost" }), "Config.Store"},
-		{with(func(c *partita.Config) { c.Store = "postgres://u:secret@db/x" }), "no PostgreSQL store yet"},
+		{with(func(c *partita.Config) { c.Store = "mysql://u:secret@db/x" }), "Config.Store"},
 		{with(func(c *partita.Config) { c.Listen = "0.0.0.0:0" }), "the model has no `access`"},
 		{with(func(c *partita.Config) { c.Listen, c.ModelSource = ":0", []byte(closed) }), "development key is for loopback only"},
 		{with(func(c *partita.Config) { c.Admin = "0.0.0.0:0" }), "Config.AdminToken"},

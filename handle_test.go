@@ -39,19 +39,19 @@ type note struct {
 type total struct{ Notes int }
 
 // serve runs the model with a function for each write, and gives the address.
-func serve(t *testing.T, tally func(context.Context, *partita.Tx, tallyInput) (tallyResult, error)) (base string, log *syncBuffer) {
+func serve(t *testing.T, f func(context.Context, *partita.Tx, tallyInput) (tallyResult, error)) (base string, log *syncBuffer) {
 	t.Helper()
 	c, log := config(t, coded)
 	c.HandlerTimeout = 5 * time.Second
 	app := open(t, c)
-	partita.Handle(app, "tally", tally)
+	partita.Handle(app, "tally", f)
 	partita.Handle(app, "ping", func(context.Context, *partita.Tx, struct{}) (struct{}, error) { return struct{}{}, nil })
 	start(t, app)
 	return "http://" + app.Addr(), log
 }
 
-// post calls the write "tally" and gives status and body.
-func post(t *testing.T, base string) (int, string) {
+// tally calls the write "tally" and gives status and body.
+func tally(t *testing.T, base string) (int, string) {
 	t.Helper()
 	return call(t, "POST", base+"/v1/tally", `{"person_id":"ada","text":"from Go"}`)
 }
@@ -91,7 +91,7 @@ func TestHandleWorksInThePartition(t *testing.T) {
 		now := tx.Now()
 		return tallyResult{Notes: len(list), At: &now}, nil
 	})
-	code, body := post(t, base)
+	code, body := tally(t, base)
 	if code != http.StatusOK || !strings.HasPrefix(body, `{"notes":1,"at":"2`) {
 		t.Fatal(code, body)
 	}
@@ -147,7 +147,7 @@ func TestHandleContainsWhatGoesWrong(t *testing.T) {
 				}
 				return tt.f(ctx, tx)
 			})
-			code, body := post(t, base)
+			code, body := tally(t, base)
 			if tt.code != 0 && code != tt.code || code < 400 || !strings.Contains(body, tt.shown) {
 				t.Error(code, body)
 			}
@@ -182,7 +182,7 @@ func TestHandleHasALimitInTime(t *testing.T) {
 	partita.Handle(app, "ping", func(context.Context, *partita.Tx, struct{}) (struct{}, error) { return struct{}{}, nil })
 	start(t, app)
 	base := "http://" + app.Addr()
-	code, body := post(t, base)
+	code, body := tally(t, base)
 	if code != http.StatusGatewayTimeout && code != http.StatusServiceUnavailable || !strings.Contains(body, "deadline") {
 		t.Error(code, body)
 	}

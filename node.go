@@ -103,6 +103,8 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 
 	n.work.Go(func() { n.watch(background) })
+	sweeper := store.NewSweeper(store.SweepConfig{Store: n.store, Model: a.model, Changes: c.KeepChanges, Outcomes: c.KeepOutcomes, Logger: c.Logger})
+	n.work.Go(func() { sweeper.Run(background) })
 	n.serving.Store(true)
 	n.recorder.Health().Set("store", observe.OK, "")
 	n.adminServer.serve(admin, n.logger, n.fail)

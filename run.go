@@ -12,6 +12,9 @@ func (a *App) Run(ctx context.Context) error {
 	n := a.running()
 	if n == nil {
 		if err := a.Start(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // it was to end before it had begun
+			}
 			return err
 		}
 		if n = a.running(); n == nil {

@@ -15,7 +15,7 @@ import (
 // data says where the store is.
 type data struct {
 	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data" placeholder:"DIR"`
-	Store string `help:"URL of the store. Without it: SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
+	Store string `help:"URL of the store: sqlite:FOLDER or postgres://…; without it SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
 }
 
 type serveCommand struct {

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/model"
+)
+
+// command runs one command line and gives exit code and output.
+func command(t *testing.T, args ...string) (code int, out, err string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, &console{in: strings.NewReader(""), out: &o, err: &e})
+	return code, o.String(), e.String()
+}
+
+// must runs a command line that has to go well.
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	code, out, err := command(t, args...)
+	if code != fine {
+		t.Fatalf("partita %s: exit code %d\n%s%s", strings.Join(args, " "), code, out, err)
+	}
+	return out
+}
+
+func TestNewWritesAModelThatPasses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mine")
+	out := must(t, "new", dir)
+	file := filepath.Join(dir, "model.yaml")
+	if !strings.Contains(out, "partita serve "+file) {
+		t.Error(out)
+	}
+	if out := must(t, "check", file); !strings.Contains(out, "notes") {
+		t.Error(out)
+	}
+	if code, _, err := command(t, "new", dir); code != badCall || !strings.Contains(err, "is there already") {
+		t.Error(code, err)
+	}
+}
+
+func TestExitCodesAndWords(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("service: shop\nreads: {all_orders: {list: order}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, complaints := model.Parse(bad, []byte("service: shop\nreads: {all_orders: {list: order}}\n"), nil)
+	shop := "../../examples/shop/shop.yaml"
+	tests := []struct {
+		args []string
+		code int
+		err  string
+	}{
+		{[]string{"check", bad}, badCall, complaints.Error()},
+		{[]string{"check", "--json", bad}, badCall, ""},
+		{[]string{"serve", bad}, badCall, complaints.Error()},
+		{[]string{"check", "no-such-file.yaml"}, badCall, "partita new"},
+		{[]string{"check", "--explain", "nothing", shop}, badCall, "orders"},
+		{[]string{"check", "--explain", "order", "--access", shop}, badCall, "--access"},
+		{[]string{"chekc", shop}, badCall, "--help"},
+		{[]string{"serve", shop, "--listen", "nowhere"}, badCall, "Listen"},
+		{[]string{"serve", shop, "--cache", "lots"}, badCall, "64MiB"},
+		{[]string{"serve", shop, "--listen", "0.0.0.0:0", "--data", t.TempDir()}, badCall, "PARTITA_JWT_SECRET"},
+		{[]string{"serve", shop, "--jwt-secret-file", "no-such-file"}, badCall, "--jwt-secret-file"},
+		{[]string{"token"}, badCall, "--sub"},
+		{[]string{"token", "--sub", "x", "--claim", "staff", "--data", t.TempDir()}, badCall, "roles=staff"},
+		{[]string{"status", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
+		{[]string{"import", "ordre", "x.csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
+		{[]string{"import", "order", "x.txt", "--model", shop}, badCall, "--format"},
+		{[]string{"import", "order", "no-such-file.csv", "--model", shop, "--data", t.TempDir()}, badCall, "cannot be read"},
+		{[]string{"--help"}, fine, ""},
+		{[]string{"import", "--help"}, fine, ""},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			code, out, err := command(t, tt.args...)
+			if code != tt.code || !strings.Contains(err, tt.err) {
+				t.Errorf("exit code %d\n%s%s", code, out, err)
+			}
+			if strings.Contains(err, "goroutine") || strings.Count(err, "partita: ") > 1 {
+				t.Errorf("not fit for a person: %s", err)
+			}
+		})
+	}
+}
+
+func TestCheckPrintsPlans(t *testing.T) {
+	shop := "../../examples/shop/shop.yaml"
+	for _, args := range [][]string{{}, {"--access"}, {"--explain", "orders"}} {
+		args = append([]string{"check", shop}, args...)
+		if out := must(t, args...); !strings.Contains(out, "orders") {
+			t.Error(args, out)
+		}
+		var doc map[string]any
+		if out := must(t, append(args, "--json")...); json.Unmarshal([]byte(out), &doc) != nil || len(doc) == 0 {
+			t.Error(args, out)
+		}
+	}
+	for _, args := range [][]string{{"openapi", shop}, {"schema"}} {
+		var doc map[string]any
+		if out := must(t, args...); json.Unmarshal([]byte(out), &doc) != nil || len(doc) == 0 {
+			t.Error(args, out)
+		}
+	}
+}
+
+func TestTokenHasItsClaims(t *testing.T) {
+	dir := t.TempDir()
+	token := strings.TrimSpace(must(t, "token", "--data", dir, "--sub", "me", "--claim", "roles=staff",
+		"--claim", "team=a,b", "--claim", "level:=3", "--claim", "tag=x", "--claim", "tag=y"))
+	key, err := auth.DevKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := auth.New(t.Context(), auth.Config{Secret: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := v.Verify(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(map[string]any{"roles": claims.All["roles"], "team": claims.All["team"], "level": claims.All["level"], "tag": claims.All["tag"]})
+	if want := `{"level":3,"roles":["staff"],"tag":["x","y"],"team":"a,b"}`; err != nil || string(got) != want || claims.Subject != "me" {
+		t.Errorf("got %s, want %s (%v)", got, want, err)
+	}
+}
+
+func TestRowsGoInAndOut(t *testing.T) {
+	shop, data := "../../examples/shop/shop.yaml", t.TempDir()
+	at := []string{"--model", shop, "--data", data}
+	file := filepath.Join(t.TempDir(), "order.csv")
+	rows := "customer_id,order_id,number,status,total,note,placed_at\n" +
+		"c0000000-0000-4000-8000-000000000001,0d000000-0000-4000-8000-000000000001,n1,paid,500,,2026-01-01T00:00:00Z\n" +
+		"c0000000-0000-4000-8000-000000000001,0d000000-0000-4000-8000-000000000002,n2,lost,500,\"\",2026-01-01T00:00:00Z\n"
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := command(t, append([]string{"import", "order", file}, at...)...)
+	if code != failed || out != "1 rows of order put in, 0 were there already, 1 refused\n" {
+		t.Error(code, out, errs)
+	}
+	list, err := os.ReadFile(file + ".refused")
+	if err != nil || !strings.HasPrefix(string(list), "line 3: status") {
+		t.Error(string(list), err)
+	}
+	exported := must(t, append([]string{"export", "order", "--format", "csv"}, at...)...)
+	if want := strings.Join(strings.SplitAfter(rows, "\n")[:2], ""); exported != want {
+		t.Errorf("exported:\n%s", exported)
+	}
+	whole := filepath.Join(t.TempDir(), "out.ndjson")
+	must(t, append([]string{"export", "order", whole}, at...)...)
+	again := must(t, append([]string{"import", "order", whole}, at...)...)
+	if again != "0 rows of order put in, 1 were there already, 0 refused\n" {
+		t.Error(again)
+	}
+	if _, err := os.Stat(whole + ".refused"); err == nil {
+		t.Error("an empty list of refused rows is left")
+	}
+}
+
+// lines is a console's output that can be waited for.
+type lines struct {
+	mu   sync.Mutex
+	text string
+	more chan struct{}
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	l.text += string(p)
+	l.mu.Unlock()
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// after waits for a line that begins so, and gives the word behind it.
+func (l *lines) after(t *testing.T, begin string) string {
+	t.Helper()
+	for {
+		l.mu.Lock()
+		for line := range strings.Lines(l.text) {
+			if rest, ok := strings.CutPrefix(line, begin); ok {
+				l.mu.Unlock()
+				return strings.Fields(rest)[0]
+			}
+		}
+		l.mu.Unlock()
+		select {
+		case <-l.more:
+		case <-t.Context().Done():
+			t.Fatal("the server ended too early")
+		}
+	}
+}
+
+func TestServeUntilItIsToldToStop(t *testing.T) {
+	shop, data := "../../examples/shop/shop.yaml", t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	out := &lines{more: make(chan struct{}, 1)}
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, []string{"serve", shop, "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
+			&console{out: out, err: io.Discard})
+	}()
+	api, admin := out.after(t, "API "), out.after(t, "Page ")
+
+	token := strings.TrimSpace(must(t, "token", "--sub", "me", "--claim", "roles=staff", "--data", data))
+	req, err := http.NewRequestWithContext(t.Context(), "GET", api+"/v1/open_orders/c0000000-0000-4000-8000-000000000001", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(body) != `{"items":[]}` {
+		t.Error(res.Status, string(body), err)
+	}
+	res.Body.Close()
+
+	admin = strings.TrimPrefix(admin, "http://")
+	if text := must(t, "status", "--admin", admin); !strings.Contains(text, "shop: serving") {
+		t.Error(text)
+	}
+	var doc struct{ Service string }
+	if text := must(t, "status", "--json", "--admin", admin); json.Unmarshal([]byte(text), &doc) != nil || doc.Service != "shop" {
+		t.Error(text)
+	}
+	code, _, errs := command(t, "export", "order", "--model", shop, "--data", data)
+	if code != failed || !strings.Contains(errs, "another process") {
+		t.Error("an export beside the running service:", code, errs)
+	}
+	stop()
+	if code := <-ended; code != fine {
+		t.Error("exit code", code)
+	}
+	must(t, "export", "order", "--model", shop, "--data", data)
+}
