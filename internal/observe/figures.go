@@ -111,9 +111,9 @@ func (r *Recorder) count(s *Snapshot) {
 // chartTier is the tier whose intervals are the steps of the charts.
 func (w Window) chartTier() int {
 	switch w {
-	case Last10s:
+	case Last10s, Last1m:
 		return 0
-	case Last1m, Last5m:
+	case Last5m:
 		return 1
 	}
 	return 2

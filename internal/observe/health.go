@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +75,7 @@ type Overall struct {
 	Words string `json:"words"`
 }
 
-// overall sums the parts up: the worst of them, and of several the one that lasts longest.
+// overall sums the parts up: the worst of them, and how long it has not been well.
 func overall(parts []Component, started time.Time) Overall {
 	o := Overall{State: OK, Since: started.UTC(), Words: "serving, all well"}
 	for _, want := range []State{Down, Degraded} {
@@ -89,27 +88,19 @@ func overall(parts []Component, started time.Time) Overall {
 		if len(worst) == 0 {
 			continue
 		}
-		slices.SortFunc(worst, func(a, b Component) int { return a.Since.Compare(b.Since) })
 		o.State, o.Since = want, worst[0].Since
-		o.Words = string(want) + ": " + worst[0].words()
-		if n := len(worst) - 1; n > 0 {
-			o.Words += ", and " + plural(n, "other part", "other parts")
+		var names []string
+		for _, c := range worst {
+			names = append(names, c.Name)
+			if c.Since.Before(o.Since) {
+				o.Since = c.Since
+			}
+		}
+		o.Words = string(want) + ": " + strings.Join(names, " and ")
+		if len(worst) == 1 && worst[0].Cause != "" {
+			o.Words += " – " + worst[0].Cause
 		}
 		return o
 	}
 	return o
-}
-
-func (c Component) words() string {
-	if c.Cause == "" {
-		return c.Name
-	}
-	return c.Name + " (" + c.Cause + ")"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

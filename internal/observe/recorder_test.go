@@ -205,7 +205,7 @@ func TestStateFollowsWhatIsSeen(t *testing.T) {
 			t.Errorf("after ten calm seconds: %+v", s)
 		}
 		r.Health().Set("bus", observe.Down, "it cannot be reached")
-		if s := state(); s.Words != "down: bus (it cannot be reached)" {
+		if s := state(); s.Words != "down: bus – it cannot be reached" {
 			t.Errorf("words: %q", s.Words)
 		}
 	})

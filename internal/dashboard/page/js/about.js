@@ -14,7 +14,7 @@ export function drawAbout(figures, about) {
 
 function family(p, about) {
   const entities = about.entities.filter((e) => e.partition === p.name)
-  const sizes = [p.expect && `${count(p.expect)} expected`, p.rows && `about ${count(Math.round(p.rows))} rows in each`].filter(Boolean).join(', ')
+  const sizes = [p.expect && `${count(p.expect)} expected`, p.rows > 1.5 && `about ${count(Math.round(p.rows))} rows in each`].filter(Boolean).join(', ')
   return h('div', { class: 'panel' },
     h('div', { class: 'heading' }, h('h3', {}, `Partition: one ${p.name}`), h('p', { class: 'quiet' }, p.view ? `kept by the view ${p.view}` : '')),
     h('p', { class: 'quiet' }, h('code', {}, `${p.by} ${p.type}`), sizes ? ` · ${sizes}` : ''),
@@ -30,12 +30,12 @@ function plan(about) {
   const reads = about.plan.reads.map((r) => row(r.name, [
     ['Address', h('code', {}, about.paths[r.name] ?? '')],
     ['Through', or(r.served_by.map((s) => (s.index === 'primary key' ? s.index : `index (${s.fields.join(', ')})`)))],
-    ['Kept fresh by', r.changed_by.writes.length ? `changes of ${r.changed_by.writes.join(', ')}` : r.changed_by.view ? `the view ${r.changed_by.view}` : 'nothing changes it'],
+    ['Freshness', r.changed_by.writes.length ? `changes of ${r.changed_by.writes.join(', ')}` : r.changed_by.view ? `the view ${r.changed_by.view}` : 'nothing changes it'],
   ]))
   const writes = about.plan.writes.map((w) => row(w.name, [
     ['Address', h('code', {}, about.paths[w.name] ?? '')],
     ['Through', w.code ? 'Go code' : (w.steps ?? []).map((s) => `${s.op} ${s.entity}`).join(', ')],
-    ['Kept fresh by', w.changes.length ? `it changes ${w.changes.join(', ')}` : 'it changes no answer'],
+    ['Freshness', w.changes.length ? `it changes ${w.changes.join(', ')}` : 'it changes no answer'],
   ]))
   return h('div', { class: 'frame' }, h('table', { class: 'plan' },
     h('caption', {}, 'Plan of access'),

@@ -24,4 +24,4 @@ export function makeBusiness(first) {
   }
 }
 
-const title = (b) => b.name.replaceAll('_', ' ')
+const title = (b) => b.name[0].toUpperCase() + b.name.slice(1).replaceAll('_', ' ')

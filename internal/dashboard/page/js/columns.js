@@ -51,9 +51,9 @@ const errors = {
     const which = h('span', { class: 'kinds' })
     cell.append(part, which)
     return (p) => {
-      cell.classList.toggle('none', p.errors.length === 0)
-      const list = p.errors.map((e) => `${e.code.replaceAll('_', ' ')} ${count(e.count)}`).join(', ')
-      set(part, p.errors.length === 0 ? none : share(wrong(p) / p.requests))
+      cell.classList.toggle('none', wrong(p) === 0)
+      const list = p.errors.filter((e) => e.kind !== 'answer').map((e) => `${e.code.replaceAll('_', ' ')} ${count(e.count)}`).join(', ')
+      set(part, list ? share(wrong(p) / p.requests) : none)
       part.classList.toggle('failed', p.failed_share > 0)
       set(which, list)
       cell.title = list
@@ -62,7 +62,7 @@ const errors = {
 }
 
 const cacheColumn = {
-  title: 'Answered', wide: true, width: 'c-cache', value: (p) => (sum(p.cache) ? (p.cache.hit + p.cache.refreshed) / sum(p.cache) : -1),
+  title: 'Answered', text: true, wide: true, width: 'c-cache', value: (p) => (sum(p.cache) ? (p.cache.hit + p.cache.refreshed) / sum(p.cache) : -1),
   hint: 'Sort by the share of hits',
   cell(cell) {
     const bar = stack(kinds)
@@ -75,17 +75,17 @@ const cacheColumn = {
 }
 
 const age = {
-  title: 'Age, p95', width: 'c-age', value: (p) => p.age.p95, hint: 'Age of answers from the cache',
+  title: 'Age, p95', half: true, width: 'c-age', value: (p) => p.age.p95, hint: 'Age of answers from the cache',
   cell: text((p) => latency(p.age.p95)),
 }
 
 const declared = (about) => {
   const plans = Object.fromEntries(about.plan.reads.map((r) => [r.name, r]))
   return {
-    title: 'Fresh / stale', width: 'c-fresh', hint: 'As the model declares it',
+    title: 'Fresh / stale', half: true, width: 'c-fresh', hint: 'As the model declares it',
     cell: (cell) => {
       cell.title = 'Never older than fresh in health; at most as old as stale while the store is away'
-      return text((p) => `${plans[p.name]?.fresh || '0'} / ${plans[p.name]?.stale || '0'}`, (p) => !plans[p.name]?.fresh)(cell)
+      return text((p) => [plans[p.name]?.fresh || 'latest', plans[p.name]?.stale].filter(Boolean).join(' / '))(cell)
     },
   }
 }
@@ -108,7 +108,7 @@ const steps = (about) => {
 
 export const writeColumns = (about) => [
   name, trend, rates, time('p50', (p) => p.p50), time('p95', (p) => p.p95), p99(about), errors,
-  { ...time('Store, p95', (p) => p.store.p95, 'c-age'), hint: 'From handing it to the store until it is durable' },
-  { title: 'Replayed', width: 'c-age', value: (p) => p.replayed, hint: 'Answered again by their Idempotency-Key', cell: text((p) => (p.replayed ? count(p.replayed) : none)) },
+  { ...time('Store, p95', (p) => p.store.p95, 'c-age'), half: true, hint: 'From handing it to the store until it is durable' },
+  { title: 'Replayed', half: true, width: 'c-age', value: (p) => p.replayed, hint: 'Answered again by their Idempotency-Key', cell: text((p) => (p.replayed ? count(p.replayed) : none)) },
   steps(about),
 ]

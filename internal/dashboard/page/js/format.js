@@ -18,7 +18,7 @@ function scaled(n) {
   return [digits(n), '']
 }
 
-export const count = (n) => (Math.abs(n) < 1e7 ? whole.format(n) : scaled(n).join(' '))
+export const count = (n) => (Math.abs(n) < 1e10 ? whole.format(n) : scaled(n).join(' '))
 export const amount = (n) => (Number.isInteger(n) ? count(n) : scaled(n).join(' ').trim())
 
 export function rateParts(n) {
@@ -56,7 +56,7 @@ export function bytes(n) {
 // length tells how long something lasts, in at most two units.
 export function length(seconds) {
   if (seconds < 1) return latency(seconds)
-  const n = Math.floor(seconds)
+  const n = Math.round(seconds)
   const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]]
   const i = units.findIndex(([, size]) => n >= size)
   const [name, size] = units[i]

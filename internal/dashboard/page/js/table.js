@@ -45,7 +45,7 @@ function makeRow(pattern, columns, detail) {
   const toggle = h('button', { type: 'button', 'aria-expanded': 'false', title: 'Show more of ' + pattern.name }, pattern.name)
   const row = h('tr', { class: 'pattern', role: 'row' }, h('th', { scope: 'row', role: 'rowheader', class: 'text' }, toggle))
   const draws = columns.slice(1).map((c) => {
-    const cell = h('td', { role: 'cell', 'data-label': c.trend ? null : c.title, class: [c.text && 'text', c.trend && 'trend', c.wide && 'wide'].filter(Boolean).join(' ') })
+    const cell = h('td', { role: 'cell', 'data-label': c.trend ? null : c.title, class: [c.text && 'text', c.trend && 'trend', c.wide && 'wide', c.half && 'half', c.width].filter(Boolean).join(' ') })
     row.append(cell)
     return c.cell(cell)
   })
@@ -64,6 +64,7 @@ function makeRow(pattern, columns, detail) {
     update(p, f) {
       last = p
       figures = f
+      row.classList.toggle('idle', p.requests === 0)
       for (const draw of draws) draw(p, f)
       if (!more.hidden) box.replaceChildren(detail(p, f))
     },

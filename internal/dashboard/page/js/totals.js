@@ -6,15 +6,17 @@ import { makeTile } from './tile.js'
 import { kinds, words } from './outcomes.js'
 import { count, latency, latencyParts, length, none, rate, rateParts, share, shareParts } from './format.js'
 
+const quiet = 'no requests in this time'
+
 export function makeTotals() {
   const requests = makeTile({ title: 'Requests', chart: spark(), show: rate })
   const failed = makeTile({ title: 'Failed', chart: spark(), show: rate })
-  failed.node.querySelector('.chart').classList.add('bad')
   const slow = makeTile({ title: 'Latency, p99', chart: spark(), show: (v) => (v == null ? 'no requests' : latency(v)) })
   const bar = stack(kinds)
-  const outcome = h('p', { class: 'quiet' })
-  const cached = makeTile({ title: 'Reads from the cache', foot: h('div', { class: 'fill' }, bar.node) })
+  const cached = makeTile({ title: 'Cache hits', foot: h('div', { class: 'fill' }, bar.node) })
   byId('totals').replaceChildren(requests.node, failed.node, slow.node, cached.node)
+  const scale = h('p', { class: 'scale' })
+  byId('totals').after(scale)
 
   return {
     update(f, about) {
@@ -24,11 +26,13 @@ export function makeTotals() {
       requests.update({ parts: rateParts(t.rate), text: `${count(t.requests)} in ${covered}`, past: f.chart.rate, ...step })
       failed.update({
         parts: t.requests ? shareParts(t.failed_share) : [none, ''], bad: t.failed_share > 0,
-        text: `${share(t.refused_share)} refused: the request was to blame`, past: f.chart.failed, ...step,
+        text: t.requests ? `and ${share(t.refused_share)} refused` : quiet, past: f.chart.failed, ...step,
       })
+      failed.node.title = 'Failed: the service was to blame. Refused: the request was, such as a missing right or a broken rule.'
+      failed.node.querySelector('.chart').classList.toggle('bad', f.chart.failed.some((n) => n > 0))
       const gaps = (list) => list.map((v) => v || null)
       slow.update({
-        parts: latencyParts(t.p99), text: `p50 ${latency(t.p50)} · p95 ${latency(t.p95)}`,
+        parts: latencyParts(t.p99), text: t.requests ? `p50 ${latency(t.p50)} · p95 ${latency(t.p95)}` : quiet,
         past: gaps(f.chart.p99), others: gaps(f.chart.p50), ...step,
       })
       const all = Object.fromEntries(kinds.map((k) => [k, f.reads.reduce((n, r) => n + r.cache[k], 0)]))
@@ -39,7 +43,7 @@ export function makeTotals() {
       })
       bar.update(all, 'Answers to reads: ' + words(all))
       bar.node.parentElement.title = words(all)
-      set(outcome, '')
+      set(scale, `Charts: the last ${length(f.chart.step * f.chart.points)}, in steps of ${length(f.chart.step)}`)
       drawFirst(f, about)
     },
   }

@@ -1,0 +1,269 @@
+package dashboard_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/partita-dev/partita/internal/dashboard"
+)
+
+// tab is the page in a browser, and what the browser had to complain about it.
+type tab struct {
+	ctx        context.Context
+	mu         sync.Mutex
+	complaints []string
+}
+
+// browse opens a tab on an address of the desk. Without a browser the test fails: the page is
+// part of what is promised.
+func browse(t *testing.T, address string) *tab {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("these tests need Debian's package chromium: ", err)
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
+	t.Cleanup(stop)
+	timed, cancel := context.WithTimeout(allocator, time.Minute)
+	t.Cleanup(cancel)
+	ctx, closeTab := chromedp.NewContext(timed)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Log("closing the browser: ", err)
+		}
+		closeTab()
+	})
+	b := &tab{ctx: ctx}
+	messages := chromedp.Console(ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			b.mu.Lock()
+			b.complaints = append(b.complaints, m.String())
+			b.mu.Unlock()
+		}
+	}()
+	b.do(t, chromedp.Navigate(address))
+	return b
+}
+
+func (b *tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait waits until a JavaScript condition holds.
+func (b *tab) wait(t *testing.T, condition string) {
+	t.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
+		t.Fatalf("%s never held: %v; the page says\n%s", condition, err, text)
+	}
+}
+
+func ask[T any](t *testing.T, b *tab, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// quiet fails the test if the browser logged anything, such as a violation of the policy.
+func (b *tab) quiet(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		t.Error("the browser says: ", c)
+	}
+}
+
+const ready = `document.querySelectorAll('#reads tr.pattern').length > 0`
+
+func TestThePageShowsWhatIsMeasured(t *testing.T) {
+	d := open(t, nil)
+	b := browse(t, d.URL)
+	b.wait(t, ready)
+	for _, text := range []string{"shop", "serving, all well", "version v1.2.3", "Orders placed", "place_order", "Partition: one customer", "partita token --sub"} {
+		if !strings.Contains(ask[string](t, b, "document.body.innerText"), text) {
+			t.Errorf("the page does not show %q", text)
+		}
+	}
+	b.wait(t, `!document.querySelector('#first').hidden`)
+	d.traffic(200)
+	const figure = `document.querySelector('#business .figure').innerText`
+	b.wait(t, figure+` === '200'`)
+	b.wait(t, `document.querySelector('#first').hidden`)
+	b.wait(t, `[...document.querySelectorAll('#reads tr.pattern')].some((r) => r.innerText.includes('orders') && r.innerText.includes('forbidden 10'))`)
+	d.traffic(50)
+	b.wait(t, figure+` === '250'`)
+	b.wait(t, `document.querySelector('#reads tr.pattern:not(.idle) .stack').getAttribute('aria-label').startsWith('hit 9')`)
+	b.quiet(t)
+}
+
+func TestThePageSaysWhatIsNotWell(t *testing.T) {
+	d := open(t, nil)
+	b := browse(t, d.URL)
+	b.wait(t, ready)
+	d.recorder.Health().Set("bus", "degraded", "events wait")
+	b.wait(t, `document.querySelector('#state').innerText.startsWith('degraded: bus – events wait, since ')`)
+	d.recorder.Health().Set("disk", "down", "it is full")
+	b.wait(t, `document.querySelector('#troubles').innerText.includes('disk is down')`)
+	d.Server.CloseClientConnections()
+	d.Server.Listener.Close()
+	b.wait(t, `document.querySelector('#state').innerText.includes('no answer from the service since')`)
+	if !ask[bool](t, b, `document.querySelector('#figures').classList.contains('old')`) {
+		t.Error("old figures look as if they were new")
+	}
+}
+
+func TestThePageObeysTheKeyboard(t *testing.T) {
+	d := open(t, nil)
+	d.traffic(20)
+	b := browse(t, d.URL)
+	b.wait(t, ready)
+	press := func(keys ...string) {
+		t.Helper()
+		for _, k := range keys {
+			b.do(t, chromedp.KeyEvent(k))
+		}
+	}
+	const focused = `(document.activeElement.innerText || document.activeElement.value || '')`
+	press(kb.Tab)
+	if got := ask[string](t, b, focused); got != "Skip to the figures" {
+		t.Errorf("first stop: %q", got)
+	}
+	press(kb.Tab)
+	if got := ask[string](t, b, focused); got != "1m" {
+		t.Errorf("second stop: %q, want the choice of the window", got)
+	}
+	press(kb.ArrowRight)
+	if got := ask[string](t, b, `document.querySelector('input:checked').value`); got != "5m" {
+		t.Errorf("window after an arrow: %q", got)
+	}
+	// On to the header of the rates of reads: each stop must show that it has the focus.
+	for range 20 {
+		press(kb.Tab)
+		if !ask[bool](t, b, `document.activeElement.matches(':focus-visible') && getComputedStyle(document.activeElement).outlineStyle !== 'none'`) {
+			t.Errorf("the focus on %q does not show", ask[string](t, b, focused))
+		}
+		if ask[string](t, b, focused) == "Rate" {
+			break
+		}
+	}
+	press(kb.Enter)
+	if got := ask[string](t, b, `document.activeElement.closest('th').getAttribute('aria-sort')`); got != "descending" {
+		t.Errorf("sorted %q", got)
+	}
+	b.wait(t, `document.querySelector('#reads tr.pattern').innerText.startsWith('orders')`)
+	b.do(t, chromedp.Focus(chromedp.CSS("#reads tr.pattern button")))
+	press(" ")
+	b.wait(t, `document.querySelector('#reads tr.detail:not([hidden])')?.innerText.includes('Who may ask')`)
+	b.quiet(t)
+}
+
+func TestDarkAndLight(t *testing.T) {
+	b := browse(t, open(t, nil).URL)
+	b.wait(t, ready)
+	dark := func() bool {
+		t.Helper()
+		return ask[bool](t, b, `getComputedStyle(document.body).backgroundColor.match(/\d+/)[0] < 80`)
+	}
+	prefer := func(scheme string) {
+		t.Helper()
+		params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, params); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prefer("light")
+	if dark() {
+		t.Error("dark although the system is light")
+	}
+	prefer("dark")
+	if !dark() {
+		t.Error("light although the system is dark")
+	}
+	b.do(t, chromedp.Click(chromedp.CSS("#theme")))
+	if dark() {
+		t.Error("the switch does nothing")
+	}
+	b.do(t, chromedp.Reload())
+	b.wait(t, ready)
+	if dark() {
+		t.Error("the choice is forgotten")
+	}
+	b.quiet(t)
+}
+
+func TestSmallScreensDoNotScrollSideways(t *testing.T) {
+	d := open(t, nil)
+	for range 100 {
+		d.traffic(2000) // large figures are wide ones
+	}
+	b := browse(t, d.URL)
+	for _, width := range []int64{320, 360, 700, 900, 1280} {
+		b.do(t, chromedp.EmulateViewport(width, 800))
+		b.wait(t, ready)
+		b.wait(t, `document.querySelector('#business .figure').innerText === '200,000'`)
+		if got := ask[int64](t, b, "document.documentElement.scrollWidth"); got > width {
+			t.Errorf("at %d px the page is %d px wide", width, got)
+		}
+	}
+	b.quiet(t)
+}
+
+func TestLoginInTheBrowser(t *testing.T) {
+	b := browse(t, open(t, func(c *dashboard.Config) { c.Token = token }).URL)
+	b.do(t, chromedp.SendKeys(chromedp.CSS("#token"), "wrong"+kb.Enter))
+	b.do(t, chromedp.WaitVisible(chromedp.CSS("#wrong:not(:empty)")))
+	b.do(t, chromedp.SendKeys(chromedp.CSS("#token"), token+kb.Enter))
+	b.do(t, chromedp.WaitVisible(chromedp.CSS("#reads tr.pattern")))
+	b.quiet(t)
+}
+
+// The page has nothing inline, and asks nobody else for anything.
+func TestThePageIsWhole(t *testing.T) {
+	bad := map[string]*regexp.Regexp{
+		"asks elsewhere":       regexp.MustCompile(`(?i)(src|href|url\(|import|from)[=\s('"]+(https?:)?//`),
+		"has a script inline":  regexp.MustCompile(`(?i)<script>|\son[a-z]+="`),
+		"has a style inline":   regexp.MustCompile(`(?i)<style|\sstyle=`),
+		"makes markup of text": regexp.MustCompile(`innerHTML|insertAdjacentHTML|document\.write|\beval\(`),
+	}
+	err := filepath.WalkDir("page", func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for what, pattern := range bad {
+			if m := pattern.Find(text); m != nil {
+				t.Errorf("%s %s: %s", path, what, m)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
