@@ -39,21 +39,17 @@ func drive(t *rapid.T) {
 	}
 	defer w.end()
 	steps := []func(){
-		w.read, w.read, w.read, w.snapshot, w.snapshot, w.snapshot, w.land, w.land, w.land,
-		w.commit, w.commit, w.acknowledge, w.acknowledge, w.deliver, w.deliver,
-		w.wait, w.fail, w.flood, w.restart, w.expire,
+		w.read, w.read, w.read, w.read, w.read, w.read, w.read, w.read,
+		w.snapshot, w.snapshot, w.snapshot, w.snapshot, w.land, w.land, w.land, w.land,
+		w.commit, w.commit, w.commit, w.acknowledge, w.acknowledge, w.acknowledge, w.deliver, w.deliver, w.deliver,
+		w.wait, w.wait, w.fail, w.flood, w.flood, w.restart, w.expire,
 	}
 	for range 80 {
-		w.mu.Lock()
-		steps[w.choose(len(steps))]()
-		w.mu.Unlock()
+		w.locked(func() { steps[w.choose(len(steps))]() })
 		synctest.Wait()
-		w.mu.Lock()
-		w.lookAtAll()
-		broken := w.broken
-		w.mu.Unlock()
-		if broken != "" {
-			t.Fatalf("%s\n%s", broken, strings.Join(w.trace, "\n"))
+		w.locked(w.lookAtAll)
+		if w.broken != "" {
+			t.Fatalf("%s\n%s", w.broken, strings.Join(w.trace, "\n"))
 		}
 	}
 }
@@ -102,6 +98,12 @@ func trialTag(which int) int { return which % rules.Tags }
 
 func newTrialNode() *trialNode {
 	return &trialNode{Cache: cache.New(cache.Config{Bytes: 24 << 10, LoadTimeout: 30 * time.Second})}
+}
+
+func (w *trial) locked(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock() // rapid ends a run by a panic
+	do()
 }
 
 func (w *trial) end() {
