@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Complaint is one thing that is wrong with a model file.
@@ -151,9 +152,11 @@ type complaints struct {
 // refuse adds a complaint; its why and fix are added to what it returns.
 func (c *complaints) refuse(at spot, format string, args ...any) *Complaint {
 	x := &Complaint{Line: max(at.line, 1), Column: max(at.column, 1), Text: fmt.Sprintf(format, args...)}
-	if x.Line <= len(c.lines) {
+	x.Line = min(x.Line, max(len(c.lines), 1))
+	if len(c.lines) > 0 {
 		x.Source = c.lines[x.Line-1]
 	}
+	x.Column = min(x.Column, utf8.RuneCountInString(x.Source)+1)
 	c.found = append(c.found, x)
 	return x
 }

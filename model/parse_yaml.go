@@ -15,6 +15,7 @@ import (
 const (
 	maxBytes = 1 << 20 // of a model file
 	maxDepth = 32      // of its nesting
+	maxKeys  = 5000    // of one block mapping
 )
 
 type nodeKind uint8
@@ -129,14 +130,31 @@ func (r *yamlReader) parse(src string) (file *ast.File) {
 	return file
 }
 
-// bounded refuses what would make the parser recurse without end.
+// bounded refuses what would make the parser recurse without end, or take time without end: it goes
+// over the keys of a block mapping once for each.
 func (r *yamlReader) bounded(tokens token.Tokens) bool {
-	depth, line, onLine, properties := 0, 0, 0, 0
+	depth, line, onLine, properties, indent := 0, 0, 0, 0, 0
+	keys := map[int]int{} // by indentation
 	for _, tk := range tokens {
 		if tk.Position.Line != line {
-			line, onLine = tk.Position.Line, 0
+			line, onLine, indent = tk.Position.Line, 0, tk.Position.Column
 		}
 		switch tk.Type {
+		case token.MappingValueType:
+			if depth > 0 || indent == 0 {
+				break
+			}
+			for at := range keys {
+				if at > indent {
+					delete(keys, at)
+				}
+			}
+			if keys[indent]++; keys[indent] > maxKeys {
+				r.refuse(spot{line, indent}, "more than %d keys stand below one another here", maxKeys).
+					why("a model of this size is a sign that data went into it").fix("keep data out of the model file")
+				return false
+			}
+			indent = 0 // one key of a line is enough
 		case token.MappingStartType, token.SequenceStartType:
 			depth++
 		case token.MappingEndType, token.SequenceEndType:
