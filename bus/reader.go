@@ -1,0 +1,264 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	readAhead      = 4 // messages
+	heartbeat      = 2 * time.Second
+	readerForgets  = 30 * time.Second // the server drops a reader that is gone
+	handlePause    = 20 * time.Millisecond
+	handlePauseMax = 2 * time.Second
+	donePause      = 100 * time.Millisecond // between two deletions of what is done
+)
+
+// Commands hands the commands of a shard to handle, one after the other in the order in which they
+// were accepted, until ctx ends; it then returns nil. While the bus is away it waits.
+//
+// A command for which handle fails is handed over again after a pause, and none overtakes it. A
+// group that is done is deleted from the log, in the background and some at a time: after a crash,
+// or when two nodes read one shard for a while, handle meets commands again that it has done, in
+// order. A command that panics or ends the process five times is given to the function of OnPoison
+// and then passed over. The bytes are valid until handle returns.
+func (b *Bus) Commands(ctx context.Context, shard int, handle func(context.Context, []byte) error) error {
+	if shard < 0 || shard >= Shards {
+		return fmt.Errorf("bus: there is no shard %d", shard)
+	}
+	if !b.doors.enter(&b.work) {
+		return errClosed
+	}
+	defer b.work.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.ctx, cancel)()
+
+	r := &reader{bus: b, shard: shard, handle: handle, finished: make(chan struct{}, 1)}
+	deleted := make(chan struct{})
+	go func() {
+		defer close(deleted)
+		r.deleteDone(ctx)
+	}()
+	defer func() { <-deleted }()
+	pause := handlePause
+	for ctx.Err() == nil {
+		if b.link.wait(ctx) != nil {
+			break
+		}
+		before := r.done.Load()
+		err := r.session(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if r.done.Load() != before {
+			pause = handlePause
+		}
+		b.log.Debug("reads accepted commands again", "shard", shard, "cause", err)
+		b.forget(b.commandStream(shard))
+		pause = backOff(ctx, pause)
+	}
+	return nil
+}
+
+// OnPoison sets the function that takes commands which crash their worker. When it returns nil the
+// command is passed over, so it must have been written down by then. Without it, or while it fails,
+// the command is tried again and again.
+func (b *Bus) OnPoison(f func(ctx context.Context, command []byte) error) { b.poison.set(f) }
+
+// reader reads one shard. The position is what is still in the log: a group is deleted when all of
+// it is done.
+type reader struct {
+	bus    *Bus
+	shard  int
+	handle func(context.Context, []byte) error
+
+	created  time.Time     // of the stream that done counts in
+	done     atomic.Uint64 // the last group that was done
+	finished chan struct{} // tells deleteDone
+	warned   bool          // the first group since the start was looked at: see attempts.go
+}
+
+// session reads from one consumer until that breaks.
+func (r *reader) session(ctx context.Context) error {
+	b := r.bus
+	stream, err := b.stream(ctx, b.commandStream(r.shard))
+	if err != nil {
+		return err
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if !info.Created.Equal(r.created) { // the log was lost and made anew: it counts from 1 again
+		r.created = info.Created
+		r.done.Store(0)
+	}
+	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       r.done.Load() + 1,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: readerForgets,
+	})
+	if err != nil {
+		return err
+	}
+	defer r.drop(stream, consumer.CachedInfo().Name)
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(heartbeat))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if on, changed := b.link.now(); on {
+		go func() {
+			select {
+			case <-changed:
+				cancel()
+			case <-reading.Done():
+			}
+		}()
+	}
+	for next := uint64(1); ; next++ {
+		m, err := messages.Next(jetstream.NextContext(reading))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Consumer != next {
+			return errors.New("a message was lost on the way")
+		}
+		if err := r.group(ctx, meta.Sequence.Stream, m.Data()); err != nil {
+			return err
+		}
+		r.done.Store(meta.Sequence.Stream)
+		select {
+		case r.finished <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drop gives a consumer back, when the bus is there to take it.
+func (r *reader) drop(stream jetstream.Stream, consumer string) {
+	if on, _ := r.bus.link.now(); !on {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	_ = stream.DeleteConsumer(ctx, consumer) // else the server drops it after readerForgets
+}
+
+// group handles the commands of one group. Its error is that of ctx, or one of the bus.
+func (r *reader) group(ctx context.Context, seq uint64, body []byte) error {
+	commands, err := commandsOf(body)
+	if err != nil {
+		r.bus.log.Error("a group of accepted commands is damaged and is handed over as it is", "shard", r.shard, "group", seq)
+		return r.giveUp(ctx, body)
+	}
+	a := attempts{reader: r, seq: seq}
+	from, err := a.start(ctx)
+	if err != nil {
+		return err
+	}
+	for i := from; i < len(commands); i++ {
+		if err := a.command(ctx, i, commands[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try runs handle once. A panic is contained, and told.
+func (r *reader) try(ctx context.Context, command []byte) (err error, crashed bool) { //nolint:revive // the error is of the command, crashed says how it arose
+	defer func() {
+		if p := recover(); p != nil {
+			r.bus.log.Error("a worker of accepted commands panicked", "shard", r.shard, "panic", p, "stack", string(debug.Stack()))
+			err, crashed = fmt.Errorf("panic: %v", p), true
+		}
+	}()
+	return r.handle(ctx, command), false
+}
+
+// giveUp hands a command that cannot be handled to the function of OnPoison, until that takes it.
+func (r *reader) giveUp(ctx context.Context, command []byte) error {
+	for pause := handlePause; ; pause = backOff(ctx, pause) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f := r.bus.poison.get()
+		if f == nil {
+			continue
+		}
+		if err := f(ctx, command); err == nil {
+			return nil
+		} else if ctx.Err() == nil {
+			r.bus.log.Error("a command that crashes its worker cannot be put aside yet", "shard", r.shard, "error", err)
+		}
+	}
+}
+
+// backOff waits for a while around pause, or until ctx ends, and gives the next pause.
+func backOff(ctx context.Context, pause time.Duration) time.Duration {
+	timer := time.NewTimer(pause/2 + rand.N(pause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return min(2*pause, handlePauseMax)
+}
+
+// deleteDone deletes groups that are done, many at a time under load, since each deletion is synced.
+func (r *reader) deleteDone(ctx context.Context) {
+	deleted := uint64(0)
+	for {
+		select {
+		case <-r.finished:
+			deleted = r.deleteTo(ctx, deleted)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			r.deleteTo(last, deleted)
+			return
+		}
+		timer := time.NewTimer(donePause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (r *reader) deleteTo(ctx context.Context, deleted uint64) uint64 {
+	done := r.done.Load()
+	if done == 0 || done == deleted {
+		return deleted
+	}
+	if on, _ := r.bus.link.now(); !on {
+		return deleted
+	}
+	stream, err := r.bus.stream(ctx, r.bus.commandStream(r.shard))
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSequence(done+1))
+	}
+	if err != nil {
+		return deleted
+	}
+	return done
+}
