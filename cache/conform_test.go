@@ -22,9 +22,9 @@ import (
 // TestKeepsThePromises drives real caches, two nodes of them, the way the model is driven, and holds
 // every answer against the same promises. PARTITA_SOAK=1 makes it long.
 func TestKeepsThePromises(t *testing.T) {
-	runs := 5
+	runs := 2
 	if os.Getenv("PARTITA_SOAK") != "" {
-		runs = 500
+		runs = 300
 	}
 	for range runs {
 		rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, drive) })

@@ -21,11 +21,11 @@ type record struct {
 	rest  uint64 // the newest version of any tag that is not among cells
 	cells []*cell
 
-	found   int    // answers with Found
-	oldest  *entry // list of its answers by age of insertion
-	newest  *entry
 	answers int
-	bytes   int64 // of its answers
+	found   int // answers with Found: these are listed, and count against the partition's share
+	bytes   int64
+	oldest  *entry
+	newest  *entry
 }
 
 // A cell holds the last version that changed one tag. It is there as long as an answer or a flight
@@ -110,4 +110,41 @@ func (r *record) upTo(a uint64, t *cell) uint64 {
 		return max(a, through)
 	}
 	return a
+}
+
+// list adds an entry as the newest of its record.
+func (r *record) list(e *entry) {
+	if e.recOlder = r.newest; e.recOlder != nil {
+		e.recOlder.recNewer = e
+	} else {
+		r.oldest = e
+	}
+	r.newest = e
+}
+
+func (r *record) unlist(e *entry) {
+	if e.recNewer != nil {
+		e.recNewer.recOlder = e.recOlder
+	} else {
+		r.newest = e.recOlder
+	}
+	if e.recOlder != nil {
+		e.recOlder.recNewer = e.recNewer
+	} else {
+		r.oldest = e.recNewer
+	}
+	e.recNewer, e.recOlder = nil, nil
+}
+
+// victim chooses the entry to go when the partition is over its share: the oldest, but one that was
+// looked up since the last pass gets another round.
+func (r *record) victim() *entry {
+	for e := r.oldest; ; e = r.oldest {
+		if e == r.newest || e.hits.Load() == 0 {
+			return e
+		}
+		e.hits.Store(0)
+		r.unlist(e)
+		r.list(e)
+	}
 }

@@ -144,7 +144,6 @@ func (e *entry) over() bool { return time.Since(e.value.Load().Time) > e.keep }
 // house counts an entry with its answer's kind.
 func (s *shard) house(e *entry) {
 	rec := e.rec
-	rec.bytes += e.size
 	if !e.value.Load().Found {
 		s.missing.push(e)
 		s.c.room.missing.Add(e.size)
@@ -152,6 +151,8 @@ func (s *shard) house(e *entry) {
 		return
 	}
 	s.found.add(e)
+	rec.list(e)
+	rec.bytes += e.size
 	s.c.room.found.Add(e.size)
 	if rec.found++; rec.found == 1 {
 		s.c.room.missing.Add(-rec.overhead())
@@ -162,7 +163,6 @@ func (s *shard) house(e *entry) {
 // unhouse undoes house.
 func (s *shard) unhouse(e *entry) {
 	rec := e.rec
-	rec.bytes -= e.size
 	if e.home == &s.missing {
 		s.missing.remove(e)
 		s.c.room.missing.Add(-e.size)
@@ -170,6 +170,8 @@ func (s *shard) unhouse(e *entry) {
 		return
 	}
 	e.home.remove(e)
+	rec.unlist(e)
+	rec.bytes -= e.size
 	s.c.room.found.Add(-e.size)
 	if rec.found--; rec.found == 0 {
 		s.c.room.found.Add(-rec.overhead())
@@ -181,13 +183,13 @@ func (s *shard) unhouse(e *entry) {
 func (s *shard) resize(e *entry, size int64) {
 	d := size - e.size
 	e.size = size
-	e.rec.bytes += d
 	e.home.bytes += d
 	if e.home == &s.missing {
 		s.c.room.missing.Add(d)
-	} else {
-		s.c.room.found.Add(d)
+		return
 	}
+	e.rec.bytes += d
+	s.c.room.found.Add(d)
 }
 
 // trim lets answers go until both shares are within their bounds. It is called without any lock.

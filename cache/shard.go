@@ -109,11 +109,12 @@ func (s *shard) keep(f *flight) {
 		}
 	}
 	for rec.bytes > s.c.room.perPartition {
-		s.dropOldest(rec)
+		s.c.counts.evictions.Add(1)
+		s.drop(rec.victim())
 	}
 }
 
-// link makes a new entry findable and part of its record.
+// link makes a new entry findable and its record stay.
 func (s *shard) link(e *entry) {
 	t := s.table.Load()
 	if s.entries >= len(t.slots) {
@@ -125,14 +126,7 @@ func (s *shard) link(e *entry) {
 	}
 	s.entries++
 	s.c.counts.entries.Add(1)
-	rec := e.rec
-	rec.answers++
-	if e.recOlder = rec.newest; e.recOlder != nil {
-		e.recOlder.recNewer = e
-	} else {
-		rec.oldest = e
-	}
-	rec.newest = e
+	e.rec.answers++
 }
 
 // drop lets one answer go, and its record if it was the last.
@@ -141,39 +135,9 @@ func (s *shard) drop(e *entry) {
 	s.unhouse(e)
 	s.entries--
 	s.c.counts.entries.Add(-1)
-	rec := e.rec
-	rec.answers--
-	if e.recNewer != nil {
-		e.recNewer.recOlder = e.recOlder
-	} else {
-		rec.newest = e.recOlder
-	}
-	if e.recOlder != nil {
-		e.recOlder.recNewer = e.recNewer
-	} else {
-		rec.oldest = e.recNewer
-	}
-	e.recNewer, e.recOlder = nil, nil
-	rec.release(e.cell)
-	s.forgetIfIdle(rec)
-}
-
-// dropOldest makes room within a partition: the oldest answer goes, but one that was looked up since
-// the last pass gets another round.
-func (s *shard) dropOldest(rec *record) {
-	for e := rec.oldest; ; e = rec.oldest {
-		if e.hits.Load() == 0 || e == rec.newest {
-			s.c.counts.evictions.Add(1)
-			s.drop(e)
-			return
-		}
-		e.hits.Store(0)
-		rec.oldest = e.recNewer
-		rec.oldest.recOlder = nil
-		e.recNewer, e.recOlder = nil, rec.newest
-		rec.newest.recNewer = e
-		rec.newest = e
-	}
+	e.rec.answers--
+	e.rec.release(e.cell)
+	s.forgetIfIdle(e.rec)
 }
 
 // expire drops every answer and record, and tells the flights that are under way.
@@ -183,11 +147,13 @@ func (s *shard) expire() {
 	for _, f := range s.flights {
 		f.expired = true
 	}
+	for _, q := range []*queue{&s.found.small, &s.found.main, &s.missing} {
+		for q.oldest != nil {
+			s.unhouse(q.oldest)
+		}
+	}
 	for _, rec := range s.records {
 		rec.dead = true
-		for e := rec.oldest; e != nil; e = e.recNewer {
-			s.unhouse(e)
-		}
 		s.c.room.missing.Add(-rec.overhead())
 	}
 	s.c.counts.entries.Add(-int64(s.entries))
