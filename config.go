@@ -12,7 +12,7 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// None, as the value of Config.Listen or Config.Admin, means that the App opens no such listener.
+// None means, as the value of Config.Listen or Config.Admin, that the App opens no such listener.
 const None = "none"
 
 // Config is what an App is made of. Only a model is required: the zero value of every other field

@@ -175,7 +175,7 @@ func TestHandleHasALimitInTime(t *testing.T) {
 		for { // it goes on all the same, until its Tx is taken away
 			if err := tx.Update("total", total{Notes: 100}); err != nil {
 				late <- err
-				return tallyResult{}, nil
+				return tallyResult{}, err
 			}
 		}
 	})

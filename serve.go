@@ -16,7 +16,6 @@ import (
 type server struct {
 	listener net.Listener
 	http     *http.Server
-	failed   func(error)
 	done     chan struct{}
 }
 

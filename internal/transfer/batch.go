@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -149,14 +150,11 @@ func (b *batch) free(tx store.Tx, unique []*model.Field, args *model.Args) error
 }
 
 func names(fields []*model.Field) string {
-	s := ""
+	list := make([]string, len(fields))
 	for i, f := range fields {
-		if i > 0 {
-			s += ", "
-		}
-		s += f.Name
+		list[i] = f.Name
 	}
-	return s
+	return strings.Join(list, ", ")
 }
 
 // same tells whether a row has all that the file gives.

@@ -90,7 +90,7 @@ func (c *Checkpoint) KeepRefused(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := list.Truncate(c.state.Refused); err == nil {
+	if err = list.Truncate(c.state.Refused); err == nil {
 		_, err = list.Seek(c.state.Refused, io.SeekStart)
 	}
 	if err != nil {

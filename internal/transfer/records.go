@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/partita-dev/partita/fault"
@@ -85,28 +86,17 @@ func (s *records) readHeader(e *model.Entity, cells []cell) error {
 				i+1, c.text, e.Name, strings.Join(names, ", "))
 		}
 		in := s.inputs[f.Pos]
-		for _, other := range s.header {
-			if other == in {
-				return fmt.Errorf("line 1: the field %s stands twice", f.Name)
-			}
+		if slices.Contains(s.header, in) {
+			return fmt.Errorf("line 1: the field %s stands twice", f.Name)
 		}
 		s.header = append(s.header, in)
 	}
 	for _, in := range s.inputs {
-		if in.Required && !contains(s.header, in) {
+		if in.Required && !slices.Contains(s.header, in) {
 			return fmt.Errorf("line 1: the field %s is missing, and it has no default", in.Name)
 		}
 	}
 	return nil
-}
-
-func contains(list []*model.Input, in *model.Input) bool {
-	for _, other := range list {
-		if other == in {
-			return true
-		}
-	}
-	return false
 }
 
 // next gives the next row; io.EOF at the end of the file. Empty lines are passed over.
