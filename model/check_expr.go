@@ -102,47 +102,39 @@ func exprRoots(src string) map[string]bool {
 
 // comparison is `path == 'text'` somewhere in an expression.
 type comparison struct {
-	path   string
-	field  *Field
-	equal  bool
-	value  exprToken
-	before int // tokens before it
+	path  string
+	field *Field
+	equal bool
+	value exprToken
 }
 
-// checkExpr complains about enum fields that are compared with values they never have.
+// checkExpr complains about uuids that are compared with texts that are none. Compile itself tells it
+// of enums.
 func (k *compiler) checkExpr(n *node, env *Env, what string) {
-	for _, c := range enumComparisons(scanExpr(n.text), env) {
-		if strings.Contains(c.value.text, `\`) {
+	for _, c := range textComparisons(scanExpr(n.text), env) {
+		if c.field.Type.Kind != KindUUID || strings.Contains(c.value.text, `\`) {
 			continue
 		}
-		fix := ""
-		switch c.field.Type.Kind {
-		case KindEnum:
-			if slices.Contains(c.field.Type.Enum, c.value.text) {
-				continue
-			}
-			fix = orOneOf(c.value.text, c.field.Type.Enum)
-		case KindUUID:
-			v, p := parseUUID(c.value.text)
-			if !p.bad() && v.Text() == c.value.text {
-				continue
-			}
-			if fix = p.text; !p.bad() {
-				fix = "write it in lower case: " + v.Text()
-			}
-		default:
+		v, p := parseUUID(c.value.text)
+		if !p.bad() && v.Text() == c.value.text {
 			continue
 		}
 		truth := "never"
 		if !c.equal {
 			truth = "always"
 		}
-		k.refuse(k.within(n, c.value.offset), "%s compares %s with %q, which it never is", what, c.path, cut(c.value.text)).
-			why("the comparison is %s true", truth).fix("%s", fix)
+		x := k.refuse(k.within(n, c.value.offset), "%s compares %s, a uuid, with %q, which it never is", what, c.path, cut(c.value.text)).
+			why("the comparison is %s true", truth)
+		if p.bad() {
+			x.fix("compare it with a uuid, such as '0198c2f0-7c1e-7d3a-9b52-3f1f6a0c9e11'")
+		} else {
+			x.fix("write it in lower case: '%s'", v.Text())
+		}
 	}
 }
 
-func enumComparisons(tokens []exprToken, env *Env) (out []comparison) {
+// textComparisons finds where fields are compared with texts that are written out.
+func textComparisons(tokens []exprToken, env *Env) (out []comparison) {
 	for i := 0; i < len(tokens); i++ {
 		path, f, length := pathAt(tokens[i:], env)
 		if f == nil || i > 0 && tokens[i-1].text == "." {
@@ -150,10 +142,10 @@ func enumComparisons(tokens []exprToken, env *Env) (out []comparison) {
 		}
 		after := tokens[i+length:]
 		if len(after) >= 2 && (after[0].text == "==" || after[0].text == "!=") && after[1].kind == textToken {
-			out = append(out, comparison{path, f, after[0].text == "==", after[1], i})
+			out = append(out, comparison{path, f, after[0].text == "==", after[1]})
 		}
 		if i >= 2 && (tokens[i-1].text == "==" || tokens[i-1].text == "!=") && tokens[i-2].kind == textToken {
-			out = append(out, comparison{path, f, tokens[i-1].text == "==", tokens[i-2], i})
+			out = append(out, comparison{path, f, tokens[i-1].text == "==", tokens[i-2]})
 		}
 		if len(after) >= 2 && after[0].text == "in" && after[1].text == "[" {
 			for _, t := range after[2:] {
@@ -161,7 +153,7 @@ func enumComparisons(tokens []exprToken, env *Env) (out []comparison) {
 					break
 				}
 				if t.kind == textToken {
-					out = append(out, comparison{path, f, true, t, i})
+					out = append(out, comparison{path, f, true, t})
 				}
 			}
 		}

@@ -187,7 +187,11 @@ func (k *compiler) limits() {
 				k.refuse(n.spot, "%s: per names nothing", what).fix("name what each has a quota of its own by, such as [auth.sub], or take `per` out: then all share one")
 			}
 			for _, x := range k.list(n, what+": per") {
-				if x.kind != scalarNode || x.expr {
+				if x.kind == scalarNode && x.expr {
+					k.refuse(x.spot, "%s: per begins with `= `", what).why("it is always an expression").fix("take the `= ` away")
+					continue
+				}
+				if x.kind != scalarNode {
 					k.refuse(x.spot, "%s: per must be an expression as text, not %s", what, x.shape()).fix("write per: [auth.sub]")
 					continue
 				}

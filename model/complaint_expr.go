@@ -63,6 +63,7 @@ func (k *compiler) refuseExpr(n *node, env *Env, what string, err *ExprError) {
 	}
 	x := k.refuse(k.within(n, offset), "%s: %s", what, text)
 	x.Fix = fix
+	advise(x, text, n.text, env)
 	if m := nameMissing.FindStringSubmatch(text); m != nil && !strings.Contains(text, "function") {
 		k.explainMissing(x, what, m[1], env)
 	}
