@@ -117,6 +117,9 @@ func (k *compiler) entity(n *node, who string) *Entity {
 	for i, e := range k.m.Entities {
 		names[i] = e.Name
 	}
+	if len(names) == 0 && !k.root.has("entities") {
+		return nil // that there are none was said
+	}
 	k.refuse(n.spot, "%s names %q, but there is no entity of that name", who, cut(name)).fix("%s", orOneOf(name, names))
 	return nil
 }

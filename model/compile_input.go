@@ -85,6 +85,11 @@ func (k *compiler) takeInput(w *writing, list *Input, f *Field, required bool, a
 		if in.Items == nil {
 			had = in.Type.String()
 		}
+		for _, t := range w.typed {
+			if t.name == f.Name && t.scope == list {
+				at = t.at // the one that is easily renamed
+			}
+		}
 		k.refuse(at, "%s takes the input %q as %s and as %s", w.what, f.Name, had, f.Type).
 			why("a caller gives one value under one name").
 			fix("declare a new input with a type for one of them, and assign it with `set` or `key`")

@@ -163,7 +163,7 @@ func (c *complaints) field(p pair, what string) (*Field, bool) {
 		f.Type, ok = c.typeText(p.value, what)
 		return f, ok
 	}
-	m, _ := c.mapping(p.value, what, "type enum default min max pattern")
+	m, _ := c.mapping(p.value, what, "type enum enum? default min max pattern")
 	if !c.longType(f, m) {
 		return f, false
 	}
@@ -175,9 +175,17 @@ func (c *complaints) field(p pair, what string) (*Field, bool) {
 }
 
 func (c *complaints) longType(f *Field, m *members) (ok bool) {
-	switch t, e := m.get("type"), m.get("enum"); {
-	case m.has("type") && m.has("enum"):
-		c.refuse(m.at("enum"), "%s has both a type and an enum", m.what).fix("an enum is a type by itself: take `type` out")
+	word := "enum"
+	if m.has("enum?") {
+		word = "enum?"
+		f.Type.Null = true
+	}
+	switch t, e := m.get("type"), m.get(word); {
+	case m.has("type") && m.has(word):
+		c.refuse(m.at(word), "%s has both a type and an enum", m.what).fix("an enum is a type by itself: take `type` out")
+		return false
+	case m.has("enum") && m.has("enum?"):
+		c.refuse(m.at("enum"), "%s has two enums", m.what).fix("keep enum?, which may be null, or enum, which may not")
 		return false
 	case e != nil:
 		f.Type.Kind = KindEnum
@@ -194,7 +202,7 @@ func (c *complaints) longType(f *Field, m *members) (ok bool) {
 	case t != nil:
 		f.Type, ok = c.typeText(t, m.what)
 		return ok
-	case m.missing("type") && !m.has("enum"):
+	case m.missing("type") && !m.has(word):
 		c.refuse(m.node.spot, "%s has no type", m.what).fix("add type: with one of %s", allTypes)
 	}
 	return false

@@ -77,7 +77,7 @@ func (r *yamlReader) read(src []byte) *node {
 		r.refuse(at, "the file is not UTF-8 text").fix("save it as UTF-8")
 		return nil
 	}
-	file := r.parse(strings.Join(r.lines, "\n"))
+	file := r.parse(untabbed(strings.Join(r.lines, "\n")))
 	if file == nil {
 		return nil
 	}
