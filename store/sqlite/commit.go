@@ -39,6 +39,13 @@ func (s *Store) write() {
 // commit carries out one group. If a statement fails, the group is rolled back and each write runs
 // alone, so that one write's trouble is no other's.
 func (s *Store) commit(group *store.Group, items []store.Item) {
+	for _, it := range items {
+		it.Write.Result = store.WriteResult{}
+	}
+	if cause := s.Cause(); cause != nil {
+		s.fail(items, brokenFault(cause))
+		return
+	}
 	err := s.try(group, items)
 	switch {
 	case err == nil:

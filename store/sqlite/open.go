@@ -25,6 +25,9 @@ const (
 // a read by key half as much again; with 8192 a write costs two thirds more, and reads gain nothing.
 const pageSize = 4096
 
+// busyTimeout is how long a connection waits for a lock that another program holds.
+const busyTimeout = 5 * time.Second
+
 // pragmas of every connection.
 var pragmas = []string{
 	"busy_timeout=5000", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "cache_size=-4096",
@@ -35,6 +38,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.writer, err = openConn(s.path, s.vfs, pragmas...)
+	if errors.Is(err, sqlite3.NOTADB) {
+		return fmt.Errorf("%s is not a store of Partita; move it away, or choose another folder", s.path)
+	}
 	if err != nil {
 		return fmt.Errorf("the store %s cannot be opened: %w", s.path, err)
 	}
@@ -84,9 +90,6 @@ func (s *Store) takeLock() (err error) {
 // recognize refuses a file that is not ours, and tells whether there is none yet.
 func (s *Store) recognize() (fresh bool, err error) {
 	id, err := s.writer.number("PRAGMA application_id")
-	if errors.Is(err, sqlite3.NOTADB) {
-		return false, fmt.Errorf("%s is not a store of Partita; move it away, or choose another folder", s.path)
-	}
 	if err != nil {
 		return false, fmt.Errorf("the store %s cannot be read: %w", s.path, err)
 	}

@@ -2,14 +2,19 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
+// patience is how long the writer waits for readers of the old log, before it begins the log anew.
+const patience = 20 * time.Millisecond
+
 // grown is told by SQLite, after each commit, how many pages the write-ahead log holds.
 func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
 	s.walPages.Store(int64(pages))
-	if int64(pages)*s.pageSize >= s.config.WALBytes {
+	if s.overgrown() {
 		select {
 		case s.due <- struct{}{}:
 		default:
@@ -18,9 +23,11 @@ func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
 	return nil
 }
 
+func (s *Store) overgrown() bool { return s.walPages.Load()*s.pageSize >= s.config.WALBytes }
+
 // keep brings the write-ahead log into the file, beside the writer. What is written meanwhile is
-// left over; then the writer itself does the small rest between two groups, so that its next
-// transaction starts the log anew.
+// left over; the writer itself does that small rest between two groups, so that its next
+// transaction begins the log anew.
 func (s *Store) keep() {
 	for {
 		select {
@@ -30,15 +37,12 @@ func (s *Store) keep() {
 			return
 		case <-s.due:
 		}
-		if int64(s.walPages.Load())*s.pageSize < s.config.WALBytes {
+		if !s.overgrown() {
 			continue
 		}
-		all, err := s.keeper.checkpoint()
-		if err == nil && !all {
-			doErr := s.queue.Do(context.Background(), func() { _, err = s.writer.checkpoint() })
-			if doErr != nil {
-				return
-			}
+		err := s.keeper.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
+		if err == nil && s.queue.Do(context.Background(), func() { err = s.finish() }) != nil {
+			return
 		}
 		if err != nil && fatal(err) {
 			s.breakDown(err)
@@ -47,10 +51,22 @@ func (s *Store) keep() {
 	}
 }
 
-// checkpoint copies what it can without waiting for anyone, and tells whether that was all.
-func (c *conn) checkpoint() (all bool, err error) {
-	log, done, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
-	return log == done, err
+// finish is the writer's part of a checkpoint.
+func (s *Store) finish() error {
+	if err := s.writer.BusyTimeout(patience); err != nil {
+		return err
+	}
+	defer s.writer.BusyTimeout(busyTimeout)
+	return s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
+}
+
+// checkpoint copies what it can. A reader that does not end is no error: the next one goes on.
+func (c *conn) checkpoint(mode sqlite3.CheckpointMode) error {
+	_, _, err := c.WALCheckpoint("main", mode)
+	if errors.Is(err, sqlite3.BUSY) {
+		return nil
+	}
+	return err
 }
 
 // settleWAL says whether closing the last connection brings the log into the file. After a failure

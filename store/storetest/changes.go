@@ -91,7 +91,7 @@ func changesForeign(b *bench) {
 	})
 	b.no(b.Store.Close())
 	// A model that has grown reads what the old one wrote.
-	grown := strings.Replace(source, "      at:       time\n", "      at:       time\n      extra:    {type: int, default: 7}\n      more:     text(100)?\n", 1)
+	grown := strings.Replace(Source, "      at:       time\n", "      at:       time\n      extra:    {type: int, default: 7}\n      more:     text(100)?\n", 1)
 	b.model = parse(b, grown)
 	b.Store = b.open(b.TB, b.model, store.Options{})
 	b.Cleanup(func() { b.Store.Close() })

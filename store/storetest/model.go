@@ -6,7 +6,8 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-const source = `
+// Source is the model file that the contract is tested with.
+const Source = `
 service: contract
 partitions:
   account: {by: account_id, type: string(40), expect: 1000}
@@ -86,7 +87,7 @@ writes:
 // Model gives the model that the contract is tested with.
 func Model(t testing.TB) *model.Model {
 	t.Helper()
-	return parse(t, source)
+	return parse(t, Source)
 }
 
 func parse(t testing.TB, source string) *model.Model {
