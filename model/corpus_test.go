@@ -125,6 +125,29 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// Every complaint says where it is, what is wrong, and what to write instead, without words of the
+// parsers beneath.
+func TestEveryComplaintHelps(t *testing.T) {
+	for _, c := range loadCorpus(t) {
+		_, err := model.Parse("model.yaml", c.input, c.lookup)
+		complaints, ok := errors.AsType[*model.Complaints](err)
+		if !ok {
+			continue
+		}
+		checkPlaces(t, c.input, complaints)
+		for _, x := range complaints.List {
+			if x.Fix == "" {
+				t.Errorf("%s: %d:%d does not say what to write instead: %s", c.name(), x.Line, x.Column, x.Text)
+			}
+			for _, foreign := range []string{"EOF", "IDENTIFIER", "goccy", "yaml:", "cel", "int64", "interface"} {
+				if strings.Contains(x.Text+x.Why+x.Fix, foreign) {
+					t.Errorf("%s: %d:%d speaks of %q: %s", c.name(), x.Line, x.Column, foreign, x.Text)
+				}
+			}
+		}
+	}
+}
+
 func TestExamplesAreGood(t *testing.T) {
 	for name, src := range examples(t) {
 		if _, err := model.Parse(name+".yaml", src, noEnvironment); err != nil {

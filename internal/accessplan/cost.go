@@ -2,6 +2,7 @@ package accessplan
 
 import (
 	"math"
+	"slices"
 
 	"github.com/partita-dev/partita/model"
 )
@@ -181,7 +182,7 @@ func movedEntries(s *model.Step) int {
 	for _, ix := range s.Entity.Indexes {
 		fields := ix.Equal
 		for _, o := range ix.Order {
-			fields = append(fields[:len(fields):len(fields)], o.Field)
+			fields = append(slices.Clip(fields), o.Field)
 		}
 		moved += 2 * touched(fields, changed)
 	}
