@@ -59,8 +59,10 @@ type Message struct {
 
 // Config says how large the cache may be. The zero value of each field takes its default.
 type Config struct {
-	Bytes         int64   // bound of the tier, default 64 MiB; estimates include the cache's own structures
-	NotFoundShare float64 // share of Bytes that "not found" may use, default 0.1
+	Bytes int64 // bound of the tier, default 64 MiB; estimates include the cache's own structures
+	// NotFoundShare is the share of Bytes that "not found", and answers of partitions that were never
+	// written, may use. Default 0.1.
+	NotFoundShare float64
 	// LoadTimeout bounds one load from the store. Default 10 s.
 	LoadTimeout time.Duration
 }

@@ -335,7 +335,7 @@ func (w *trial) flood() {
 	for range 20 {
 		n.floods++
 		l := loads(func(context.Context) (*cache.Answer, error) {
-			return &cache.Answer{Body: make([]byte, 1200), Found: n.floods%3 > 0, Time: time.Now()}, nil
+			return &cache.Answer{Body: make([]byte, 1200), Found: n.floods%3 > 0, Version: 1, Time: time.Now()}, nil
 		})
 		if _, _, err := n.Load(w.ctx, fmt.Sprint("flood", n.floods), "", 0, cache.Terms{Fresh: time.Minute}, l); err != nil {
 			w.Fatal(err)

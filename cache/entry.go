@@ -11,16 +11,17 @@ import (
 // An entry is one answer's place. Its identity never changes; the answer in it is replaced by newer
 // ones.
 type entry struct {
+	// What a look-up reads comes first, together.
 	next   atomic.Pointer[entry] // in the table's chain
 	hash   uint64
 	answer string
 	rec    *record
 	cell   *cell
 	value  atomic.Pointer[Answer]
-	keep   time.Duration // how long the answer can be of use to those who loaded it
+	hits   atomic.Uint32 // look-ups since the eviction last passed by, at most maxHits
 
-	hits    atomic.Uint32 // look-ups since the eviction last passed by, at most maxHits
 	claimed atomic.Int64  // when a reader was last chosen to refresh it, as time since clock.began
+	keep    time.Duration // how long the answer can be of use to those who loaded it
 
 	size               int64
 	home               *queue
@@ -91,7 +92,7 @@ func (e *entry) claim(c *Cache) bool {
 // What the cache's own structures take beside the bytes of keys and answers: measured with
 // TestBoundIsHonest, allocator's rounding and table slots included.
 const (
-	entryBytes  = int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(Answer{})+unsafe.Sizeof(cell{})) + 64
+	entryBytes  = int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(Answer{})+unsafe.Sizeof(cell{})) + 72
 	recordBytes = int64(unsafe.Sizeof(record{})) + 96
 )
 

@@ -39,7 +39,7 @@ type flight struct {
 	abandoned bool   // it ended with its only reader, and says nothing about the store
 }
 
-func newFlight(k flightKey, tag model.Tag, l Loader, values context.Context) *flight {
+func newFlight(values context.Context, k flightKey, tag model.Tag, l Loader) *flight {
 	return &flight{key: k, tag: tag, loader: l, values: values, done: make(chan struct{})}
 }
 

@@ -68,7 +68,7 @@ func (c *Cache) Refresh(partition, answer string, tag model.Tag, l Loader) {
 		s.mu.Unlock()
 		return
 	}
-	f := newFlight(k, tag, l, context.Background())
+	f := newFlight(context.Background(), k, tag, l)
 	f.useful = e.keep
 	s.launch(f)
 	s.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 	running := r.s.flights[r.key]
 	switch {
 	case running == nil:
-		f, mine, start = newFlight(r.key, tag, l, ctx), true, true
+		f, mine, start = newFlight(ctx, r.key, tag, l), true, true
 		f.useful = useful
 		r.s.launch(f)
 	case running.start > r.arrival || r.terms.Fresh > 0 && running.tells():
@@ -129,7 +129,7 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 	default:
 		if running.next == nil {
 			mine = true
-			running.next = newFlight(r.key, tag, l, ctx)
+			running.next = newFlight(ctx, r.key, tag, l)
 		}
 		f = running.next
 		f.waiters++

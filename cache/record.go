@@ -22,7 +22,7 @@ type record struct {
 	cells []*cell
 
 	answers int
-	found   int // answers with Found: these are listed, and count against the partition's share
+	found   int // answers that are not empty: these are listed, and count against the partition's share
 	bytes   int64
 	oldest  *entry
 	newest  *entry

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// room is what the cache may use, and uses, in bytes. "Not found" answers and the records of
-// partitions that have no other answers have a share of their own, so that a flood of look-ups of
+// room is what the cache may use, and uses, in bytes. Answers that show nothing, and the records of
+// partitions that have no other answers, have a share of their own, so that a flood of look-ups of
 // what is not there drives out nothing else.
 type room struct {
 	found, missing           atomic.Int64
@@ -141,10 +141,14 @@ func (q *queue) secondChance() *entry {
 // over tells whether the answer is too old to be of any use.
 func (e *entry) over() bool { return time.Since(e.value.Load().Time) > e.keep }
 
+// empty tells whether the answer shows nothing: no row, or a list of a partition that was never
+// written.
+func (a *Answer) empty() bool { return !a.Found || a.Version == 0 }
+
 // house counts an entry with its answer's kind.
 func (s *shard) house(e *entry) {
 	rec := e.rec
-	if !e.value.Load().Found {
+	if e.value.Load().empty() {
 		s.missing.push(e)
 		s.c.room.missing.Add(e.size)
 		s.c.counts.notFound.Add(1)

@@ -72,7 +72,7 @@ func (s *shard) forgetIfIdle(rec *record) {
 	s.c.room.missing.Add(-rec.overhead())
 }
 
-func (rec *record) overhead() int64 { return recordBytes + int64(len(rec.key)) }
+func (r *record) overhead() int64 { return recordBytes + int64(len(r.key)) }
 
 // keep puts a flight's answer into the record that it pinned, unless a newer one is there.
 func (s *shard) keep(f *flight) {
@@ -100,7 +100,7 @@ func (s *shard) keep(f *flight) {
 		e.value.Store(a)
 		e.claimed.Store(0)
 		e.keep = max(e.keep, f.useful)
-		if old.Found == a.Found {
+		if old.empty() == a.empty() {
 			s.resize(e, size)
 		} else {
 			s.unhouse(e)

@@ -8,7 +8,7 @@ import (
 // Stats are the figures of a cache. Counts are since New.
 type Stats struct {
 	Entries    int // answers, "not found" included
-	NotFound   int // answers that say "not found"
+	NotFound   int // answers that say "not found", or show a partition that was never written
 	Partitions int // records
 	Flights    int // loads under way
 
