@@ -135,7 +135,7 @@ func (k *compiler) checkExpr(n *node, env *Env, what string) {
 
 // textComparisons finds where fields are compared with texts that are written out.
 func textComparisons(tokens []exprToken, env *Env) (out []comparison) {
-	for i := 0; i < len(tokens); i++ {
+	for i := range tokens {
 		path, f, length := pathAt(tokens[i:], env)
 		if f == nil || i > 0 && tokens[i-1].text == "." {
 			continue

@@ -33,7 +33,7 @@ func (k *compiler) access() {
 	if x := m.get("allow"); x != nil {
 		names := k.allowNames(x, "access: allow")
 		k.nodes["default allow"] = x
-		a.Default = k.allowed(x, names, "access: allow")
+		a.Default = k.allowed(names, "access: allow")
 	} else if m.has("allow") {
 		k.broken["access"] = true
 	}
@@ -165,7 +165,7 @@ func (k *compiler) allowNames(n *node, what string) []*node {
 }
 
 // allowed reads a list of rules without binding them.
-func (k *compiler) allowed(n *node, names []*node, what string) (a Allow) {
+func (k *compiler) allowed(names []*node, what string) (a Allow) {
 	for _, x := range names {
 		switch x.text {
 		case "public":

@@ -65,7 +65,7 @@ func (k *compiler) limits() {
 			}
 		}
 		if n := m.get("rate"); n != nil {
-			l.Rate, _ = k.rate(n, what+": rate")
+			l.Rate = k.rate(n, what+": rate")
 		}
 		l.Burst = max(l.Rate, 1)
 		if n := m.get("burst"); n != nil {

@@ -46,7 +46,7 @@ func (k *compiler) metricValues(x *Metric, m *members, what string) {
 	var env *Env
 	if x.Write != nil {
 		w := k.writes[x.Write]
-		env = w.env(k, len(w.steps), nil)
+		env = w.env(len(w.steps), nil)
 	} else {
 		env = &Env{Params: x.Read.Params, Auth: true}
 	}
@@ -116,7 +116,7 @@ func (k *compiler) label(x *Metric, n *node, t Type, env *Env, what string) bool
 	}
 	k.refuse(n.spot, "%s is by %s, which is %s", what, path, shown).
 		why("each value is a series of its own that is kept for ever").
-		fix("name an enum, a bool or a string(%d) at most, or compute one of a few words: = row.x > 100 ? 'large' : 'small'", longestLabel)
+		fix("name an enum, a bool or a string(%d) at most, or compute one of a few words, such as order.total > 100 ? 'large' : 'small'", longestLabel)
 	return false
 }
 

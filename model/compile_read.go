@@ -89,7 +89,7 @@ func (k *compiler) readLoose(r *Read, m *members) {
 
 func (k *compiler) allowLoose(m *members) {
 	if n := m.get("allow"); n != nil {
-		k.allowed(n, k.allowNames(n, m.what+": allow"), m.what+": allow")
+		k.allowed(k.allowNames(n, m.what+": allow"), m.what+": allow")
 	}
 }
 

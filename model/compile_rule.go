@@ -22,7 +22,7 @@ func (k *compiler) allow(own *node, has bool, at spot, what string, family *Fami
 	var declared Allow
 	switch {
 	case own != nil:
-		declared = k.allowed(own, k.allowNames(own, what+": allow"), what+": allow")
+		declared = k.allowed(k.allowNames(own, what+": allow"), what+": allow")
 		at = own.spot
 	case has || k.broken["access"]:
 		return Allow{}

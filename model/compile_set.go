@@ -8,7 +8,7 @@ import (
 
 // stepExprs compiles what speaks of inputs and earlier rows.
 func (k *compiler) stepExprs(w *writing, s *stepping, place int) {
-	env := w.env(k, place, s)
+	env := w.env(place, s)
 	before := *env
 	before.Row = nil
 	given := k.keyNodes(&writing{Write: w.Write}, s)

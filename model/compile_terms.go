@@ -38,7 +38,7 @@ func (k *compiler) terms(m *members, priority *Priority, expect *float64, object
 		}
 	}
 	if n := m.get("expect"); n != nil {
-		*expect, _ = k.rate(n, m.what+": expect")
+		*expect = k.rate(n, m.what+": expect")
 	}
 	if n := m.get("objective"); n != nil {
 		k.objective(n, m.what+": objective", objective)

@@ -44,7 +44,7 @@ func (k *compiler) emits(w *writing) {
 		}
 		seen[emit.Event] = true
 		if cond != nil {
-			emit.If = k.condition(cond, w.env(k, len(w.steps), nil), w.what+": emit if", w)
+			emit.If = k.condition(cond, w.env(len(w.steps), nil), w.what+": emit if", w)
 		}
 		w.Emit = append(w.Emit, emit)
 		k.emitters[emit.Event] = append(k.emitters[emit.Event], w)
@@ -80,7 +80,7 @@ func (k *compiler) unusedInputs(w *writing) {
 	for _, text := range w.texts {
 		add(text)
 	}
-	for _, text := range k.foreignTexts(w) {
+	for _, text := range k.foreignTexts() {
 		add(text)
 	}
 	for _, s := range w.steps {
@@ -118,9 +118,9 @@ func (k *compiler) unusedInputs(w *writing) {
 	}
 }
 
-// foreignTexts are the expressions outside a write that may speak of its input: rules, event data
+// foreignTexts are the expressions outside of writes that may speak of its input: rules, event data
 // and metrics.
-func (k *compiler) foreignTexts(w *writing) (out []string) {
+func (k *compiler) foreignTexts() (out []string) {
 	var walk func(n *node)
 	walk = func(n *node) {
 		if n.bad() {

@@ -55,7 +55,7 @@ func (k *compiler) write(w *writing, n *node) bool {
 	if !k.isMapping(n, w.what) {
 		return false
 	}
-	ok := false
+	var ok bool
 	switch keys := pairKeys(n); {
 	case keys["code"]:
 		ok = k.codeWrite(w, n)
@@ -207,7 +207,7 @@ func (k *compiler) partitionInput(w *writing, by *Field) {
 }
 
 // env is what an expression of a write sees before its step of that place.
-func (w *writing) env(k *compiler, before int, s *stepping) *Env {
+func (w *writing) env(before int, s *stepping) *Env {
 	env := &Env{Params: w.params, Input: w.Inputs, Auth: true}
 	last := map[string]int{}
 	for i, t := range w.steps[:min(before, len(w.steps))] {

@@ -161,15 +161,12 @@ func (c *complaints) refuse(at spot, format string, args ...any) *Complaint {
 	return x
 }
 
-func (x *Complaint) why(format string, args ...any) *Complaint {
-	x.Why = fmt.Sprintf(format, args...)
-	return x
+func (c *Complaint) why(format string, args ...any) *Complaint {
+	c.Why = fmt.Sprintf(format, args...)
+	return c
 }
 
-func (x *Complaint) fix(format string, args ...any) *Complaint {
-	x.Fix = fmt.Sprintf(format, args...)
-	return x
-}
+func (c *Complaint) fix(format string, args ...any) { c.Fix = fmt.Sprintf(format, args...) }
 
 // result gives all complaints in the order of the file, each once; nil if there are none.
 func (c *complaints) result() error {

@@ -143,7 +143,7 @@ func (k *compiler) typed(n *node, env *Env, what, wanted string, types []Type) (
 
 // neverFalse complains about a condition that says nothing.
 func (k *compiler) neverFalse(n *node, x *Expr, what string) bool {
-	always := false
+	var always bool
 	if v, fixed := x.Constant(); fixed {
 		always = v.Bool()
 	} else {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -106,7 +107,7 @@ func (c *complaints) literal(f *Field, n *node, what string) (Value, bool) {
 
 // advice turns what a field says about a value into what to write instead.
 func advice(f *Field, err error) string {
-	if e, ok := err.(*fault.Error); ok && len(e.Details) > 0 {
+	if e, ok := errors.AsType[*fault.Error](err); ok && len(e.Details) > 0 {
 		return fmt.Sprintf("%s %s", f.Name, strings.TrimSuffix(e.Details[0].Message, "."))
 	}
 	return fmt.Sprintf("write a value of type %s", f.Type)

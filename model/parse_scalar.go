@@ -62,18 +62,18 @@ func (c *complaints) count(n *node, what string) (float64, bool) {
 	return number(m[1]) * times[m[2]], true
 }
 
-// rate reads 800/s or 5k/s, and gives it per second.
-func (c *complaints) rate(n *node, what string) (float64, bool) {
+// rate reads 800/s or 5k/s, and gives it per second; 0 where it is none.
+func (c *complaints) rate(n *node, what string) float64 {
 	text, ok := c.scalar(n, what)
 	if !ok {
-		return 0, false
+		return 0
 	}
 	m := rateForm.FindStringSubmatch(text)
 	if m == nil || number(m[1]) == 0 {
 		c.refuse(n.spot, "%s is %q, which is no rate", what, cut(text)).fix("write a number above 0 and what it is per: 800/s, 5k/s, 10/m")
-		return 0, false
+		return 0
 	}
-	return number(m[1]) * times[m[2]] / perUnit[m[3]].Seconds(), true
+	return number(m[1]) * times[m[2]] / perUnit[m[3]].Seconds()
 }
 
 // whole reads a whole number within bounds.
