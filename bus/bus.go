@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -101,6 +102,7 @@ type Bus struct {
 	lanes   [Shards]lane
 	poison  hook[func(context.Context, []byte) error]
 	hints   hintCount
+	refusal atomic.Pointer[refusal] // nil: the last message was stored
 
 	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
@@ -154,8 +156,9 @@ func (b *Bus) Close() error {
 type State struct {
 	Embedded  bool
 	Connected bool
-	Since     time.Time // of the last change between connected and away
-	Cause     string    // why it is away; "" while connected
+	Taking    bool      // commands and events: the last that was given to it was stored
+	Since     time.Time // when Connected, or while connected Taking, became what it is
+	Cause     string    // why it is away, or takes nothing; "" while all is well
 	Server    string    // the server that this node talks to, without secrets; "" while away or embedded
 	HintsLost uint64    // hints and gossip dropped by this node: bus away, too large, reader too slow
 }
@@ -163,6 +166,10 @@ type State struct {
 // State tells how the bus is now.
 func (b *Bus) State() State {
 	s := b.link.state()
+	s.Taking = s.Connected
+	if r := b.refusal.Load(); r != nil && s.Connected {
+		s.Taking, s.Since, s.Cause = false, r.since, r.cause
+	}
 	s.Embedded = b.Embedded()
 	s.HintsLost = b.hints.lost.Load()
 	if !s.Embedded && s.Connected {

@@ -76,9 +76,38 @@ func (b *Bus) publish(l *lane, g *group, id string) error {
 	return b.store(ctx, config, config.Subjects[0], id, g.body, l.troubled)
 }
 
-// store publishes one message to a stream until it is decided. troubled is called once when the
-// first attempt got no answer.
+// refusal says since when the bus stores nothing, and why.
+type refusal struct {
+	since time.Time
+	cause string
+}
+
+// store publishes one message to a stream until it is decided, and notes how that went. troubled is
+// called when the first attempt got no answer.
 func (b *Bus) store(ctx context.Context, c jetstream.StreamConfig, subject, id string, body []byte, troubled func()) error {
+	err := b.storeUntil(ctx, c, subject, id, body, troubled)
+	switch fault.CodeOf(err) {
+	case "":
+		if b.refusal.Load() != nil {
+			b.refusal.Store(nil)
+		}
+	case fault.Overloaded:
+		b.refused("accepted commands or events fill their room")
+	case fault.Unavailable, fault.Deadline:
+		b.refused("its logs give no answer")
+	}
+	return err
+}
+
+func (b *Bus) refused(cause string) {
+	r := &refusal{since: time.Now(), cause: cause}
+	if old := b.refusal.Load(); old != nil {
+		r.since = old.since
+	}
+	b.refusal.Store(r)
+}
+
+func (b *Bus) storeUntil(ctx context.Context, c jetstream.StreamConfig, subject, id string, body []byte, troubled func()) error {
 	doubt := false // an attempt may have been stored
 	pause := retryPause
 	for attempt := 1; ; attempt++ {

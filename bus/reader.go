@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,22 @@ const (
 // order. A command that panics or ends the process five times is given to the function of OnPoison
 // and then passed over. The bytes are valid until handle returns.
 func (b *Bus) Commands(ctx context.Context, shard int, handle func(context.Context, []byte) error) error {
+	return b.CommandGroups(ctx, shard, func(ctx context.Context, commands [][]byte) (int, error) {
+		for i, command := range commands {
+			if ctx.Err() != nil {
+				return i, ctx.Err()
+			}
+			if err := handle(ctx, command); err != nil {
+				return i, err
+			}
+		}
+		return len(commands), nil
+	})
+}
+
+// CommandGroups is Commands for a handle that works on several at a time: it gets the rest of a group
+// and returns how many of them, from the first on, are done; all, where its error is nil.
+func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.Context, [][]byte) (int, error)) error {
 	if shard < 0 || shard >= Shards {
 		return fmt.Errorf("bus: there is no shard %d", shard)
 	}
@@ -42,17 +59,12 @@ func (b *Bus) Commands(ctx context.Context, shard int, handle func(context.Conte
 	defer context.AfterFunc(b.ctx, cancel)()
 
 	r := &reader{bus: b, shard: shard, handle: handle, finished: make(chan struct{}, 1)}
-	deleted := make(chan struct{})
-	go func() {
-		defer close(deleted)
-		r.deleteDone(ctx)
-	}()
-	defer func() { <-deleted }()
+	deleting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var deleter sync.WaitGroup
+	deleter.Go(func() { r.deleteDone(deleting) })
+	defer func() { stop(); deleter.Wait() }()
 	pause := handlePause
-	for ctx.Err() == nil {
-		if b.link.wait(ctx) != nil {
-			break
-		}
+	for b.link.wait(ctx) == nil {
 		before := r.done.Load()
 		err := r.session(ctx)
 		if ctx.Err() != nil {
@@ -78,12 +90,13 @@ func (b *Bus) OnPoison(f func(ctx context.Context, command []byte) error) { b.po
 type reader struct {
 	bus    *Bus
 	shard  int
-	handle func(context.Context, []byte) error
+	handle func(context.Context, [][]byte) (int, error)
 
 	created  time.Time     // of the stream that done counts in
 	done     atomic.Uint64 // the last group that was done
 	finished chan struct{} // tells deleteDone
-	warned   bool          // the first group since the start was looked at: see attempts.go
+	found    uint64        // the last group that was in the log when the reader came to it
+	attempt  attempt       // as it is written down
 }
 
 // session reads from one consumer until that breaks.
@@ -97,9 +110,10 @@ func (r *reader) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !info.Created.Equal(r.created) { // the log was lost and made anew: it counts from 1 again
-		r.created = info.Created
-		r.done.Store(0)
+	if !info.Created.Equal(r.created) { // new to this reader, or lost and made anew: it counts from 1 again
+		if err := r.begin(ctx, info); err != nil {
+			return err
+		}
 	}
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -145,12 +159,29 @@ func (r *reader) session(ctx context.Context) error {
 		if err := r.group(ctx, meta.Sequence.Stream, m.Data()); err != nil {
 			return err
 		}
-		r.done.Store(meta.Sequence.Stream)
-		select {
-		case r.finished <- struct{}{}:
-		default:
-		}
+		r.doneTo(meta.Sequence.Stream)
 	}
+}
+
+// begin looks at a log for the first time.
+func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err error) {
+	r.created, r.found, r.attempt = info.Created, 0, attempt{}
+	r.doneTo(0)
+	if info.State.Msgs == 0 {
+		return nil
+	}
+	if r.attempt, err = r.readAttempt(ctx); err != nil {
+		r.created = time.Time{} // and again
+		return err
+	}
+	r.found = info.State.LastSeq
+	r.doneTo(r.attempt.done())
+	return nil
+}
+
+func (r *reader) doneTo(group uint64) {
+	r.done.Store(group)
+	r.due()
 }
 
 // drop gives a consumer back, when the bus is there to take it.
@@ -167,31 +198,47 @@ func (r *reader) drop(stream jetstream.Stream, consumer string) {
 func (r *reader) group(ctx context.Context, seq uint64, body []byte) error {
 	commands, err := commandsOf(body)
 	if err != nil {
-		r.bus.log.Error("a group of accepted commands is damaged and is handed over as it is", "shard", r.shard, "group", seq)
+		r.bus.log.Error("a group of accepted commands is damaged and is put aside as it is", "shard", r.shard, "group", seq)
 		return r.giveUp(ctx, body)
 	}
 	a := attempts{reader: r, seq: seq}
-	from, err := a.start(ctx)
+	i, err := a.start(ctx)
 	if err != nil {
 		return err
 	}
-	for i := from; i < len(commands); i++ {
-		if err := a.command(ctx, i, commands[i]); err != nil {
-			return err
+	for pause := handlePause; i < len(commands); {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n, err := a.next(ctx, i, commands[i:])
+		i += n
+		if n > 0 {
+			pause = handlePause
+		}
+		if err != nil {
+			pause = backOff(ctx, pause)
 		}
 	}
+	a.end(ctx)
 	return nil
 }
 
-// try runs handle once. A panic is contained, and told.
-func (r *reader) try(ctx context.Context, command []byte) (err error, crashed bool) { //nolint:revive // the error is of the command, crashed says how it arose
+// errCrashed is the error of a handle that panicked.
+var errCrashed = errors.New("the worker panicked")
+
+// try runs handle once, and contains a panic.
+func (r *reader) try(ctx context.Context, commands [][]byte) (n int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.bus.log.Error("a worker of accepted commands panicked", "shard", r.shard, "panic", p, "stack", string(debug.Stack()))
-			err, crashed = fmt.Errorf("panic: %v", p), true
+			n, err = 0, errCrashed
 		}
 	}()
-	return r.handle(ctx, command), false
+	n, err = r.handle(ctx, commands)
+	if err == nil {
+		n = len(commands)
+	}
+	return n, err
 }
 
 // giveUp hands a command that cannot be handled to the function of OnPoison, until that takes it.
@@ -224,41 +271,54 @@ func backOff(ctx context.Context, pause time.Duration) time.Duration {
 }
 
 // deleteDone deletes groups that are done, many at a time under load, since each deletion is synced.
+// When ctx ends it does so a last time.
 func (r *reader) deleteDone(ctx context.Context) {
 	deleted := uint64(0)
 	for {
 		select {
 		case <-r.finished:
-			deleted = r.deleteTo(ctx, deleted)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			r.deleteTo(last, deleted)
-			return
+		}
+		if r.bus.link.wait(ctx) == nil {
+			deleted = r.deleteTo(ctx, deleted)
 		}
 		timer := time.NewTimer(donePause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if on, _ := r.bus.link.now(); on {
+				r.deleteTo(last, deleted)
+			}
+			return
 		}
 	}
 }
 
+// deleteTo deletes what is done; deleted is how far that was already. Where it fails, it is due again.
 func (r *reader) deleteTo(ctx context.Context, deleted uint64) uint64 {
 	done := r.done.Load()
 	if done == 0 || done == deleted {
 		return deleted
 	}
-	if on, _ := r.bus.link.now(); !on {
-		return deleted
-	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	stream, err := r.bus.stream(ctx, r.bus.commandStream(r.shard))
 	if err == nil {
 		err = stream.Purge(ctx, jetstream.WithPurgeSequence(done+1))
 	}
 	if err != nil {
+		r.due()
 		return deleted
 	}
 	return done
+}
+
+func (r *reader) due() {
+	select {
+	case r.finished <- struct{}{}:
+	default:
+	}
 }

@@ -1,0 +1,88 @@
+package bus_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/partita-dev/partita/bus"
+)
+
+// TestMain runs a child of the crash tests where the environment says so; else the tests, and fails
+// when a bus leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	if role := os.Getenv("PARTITA_BUS_CHILD"); role != "" {
+		child(role, os.Getenv("PARTITA_BUS_DIR"))
+		os.Exit(0)
+	}
+	code := m.Run()
+	if left := goroutinesLeft(); code == 0 && left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines were left behind:\n"+left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// goroutinesLeft gives the stacks of goroutines that run the bus, or serve for it, and do not end.
+func goroutinesLeft() string {
+	var left []string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		buf := make([]byte, 4<<20)
+		left = nil
+		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			ours := strings.Contains(stack, "partita-dev/partita") || strings.Contains(stack, "nats-io")
+			if ours && !strings.Contains(stack, "goroutinesLeft") {
+				left = append(left, stack)
+			}
+		}
+		if left == nil {
+			return ""
+		}
+	}
+	return strings.Join(left, "\n\n")
+}
+
+// soak tells whether the long form of the tests is wanted: make soak, or PARTITA_SOAK=1.
+func soak() bool { return os.Getenv("PARTITA_SOAK") != "" }
+
+func open(t testing.TB, c bus.Config) *bus.Bus {
+	t.Helper()
+	c.Service = "shop"
+	c.Logger = slog.New(slog.DiscardHandler)
+	b, err := bus.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// within is how long a test waits for something that must happen.
+const within = 60 * time.Second
+
+func limit(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually waits until something is so that nothing announces.
+func eventually(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for until := time.Now().Add(within); !so(); <-again.C {
+		if time.Now().After(until) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
