@@ -93,7 +93,7 @@ func (e *entry) claim(c *Cache) bool {
 // TestBoundIsHonest, allocator's rounding and table slots included.
 const (
 	entryBytes  = int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(Answer{})+unsafe.Sizeof(cell{})) + 72
-	recordBytes = int64(unsafe.Sizeof(record{})) + 96
+	recordBytes = int64(unsafe.Sizeof(record{})) + 128
 )
 
 func sizeOf(key string, a *Answer) int64 {

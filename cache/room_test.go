@@ -29,7 +29,7 @@ func fill(t *testing.T, c *cache.Cache, n int, key func(int) (partition, answer 
 
 // TestBoundIsHonest compares what the cache says it holds with what the heap holds.
 func TestBoundIsHonest(t *testing.T) {
-	const bound = 4 << 20
+	const bound = 8 << 20
 	for _, test := range []struct {
 		name             string
 		body, perPartion int

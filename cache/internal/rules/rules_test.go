@@ -111,7 +111,7 @@ func set(t rapid.TB, values map[string]string) (undo func()) {
 func TestLongSearch(t *testing.T) {
 	limit := time.Second
 	if os.Getenv("PARTITA_SOAK") != "" {
-		limit = 10 * time.Minute
+		limit = 5 * time.Minute
 	}
 	seed, runs := uint64(time.Now().UnixNano()), 0
 	for end := time.Now().Add(limit); time.Now().Before(end); runs++ {
