@@ -1,5 +1,9 @@
 // Package cache is the versioned cache of answers (PROTOCOL rules 4–9 and 11): a copy is good while
 // no later version of its partition touched what it shows.
+//
+// Package internal/rules is its executable model, which shows what each rule is there for; the tests
+// hold the cache against the same promises. docs/decisions/0003-cache-structure.md says why it is
+// built as it is.
 package cache
 
 import (

@@ -19,7 +19,7 @@ import (
 // How far the searches go.
 const (
 	runSteps  = 80
-	fullRuns  = 10_000
+	fullRuns  = 5_000
 	brokenMax = 60_000
 )
 
@@ -67,7 +67,7 @@ func TestRulesHold(t *testing.T) {
 func TestEachRuleIsNeeded(t *testing.T) {
 	for _, rule := range rules.All() {
 		t.Run(rule.String(), func(t *testing.T) {
-			defer set(t, map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "500ms", "rapid.seed": "1"})()
+			defer set(t, map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "200ms", "rapid.seed": "1"})()
 			v := &verdict{TB: t}
 			done := make(chan struct{})
 			go func() { // a search that finds something ends its goroutine
