@@ -1,4 +1,4 @@
-// Package cache is the versioned cache of answers (PROTOCOL rules 4–9 and 11): a copy is good while
+// Package cache is the versioned cache of answers, a tier in the memory of one node: a copy is good while
 // no later version of its partition touched what it shows.
 //
 // Package internal/rules is its executable model, which shows what each rule is there for; the tests
@@ -151,7 +151,7 @@ func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, boo
 	return a, Hit, true
 }
 
-// Apply takes in the message of one commit (rule 5). When it has returned, no answer that lacks the
+// Apply takes in the message of one commit. When it has returned, no answer that lacks the
 // change is a hit. Messages may come late, twice, or in any order.
 func (c *Cache) Apply(m Message) {
 	c.counts.messages.Add(1)

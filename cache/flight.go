@@ -15,7 +15,7 @@ import (
 type flightKey struct{ partition, answer string }
 
 // A flight is one load and those who wait for it. While it runs, those whom its result cannot serve
-// gather for the next one (rule 8).
+// gather for the next one.
 type flight struct {
 	key    flightKey
 	tag    model.Tag

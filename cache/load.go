@@ -114,7 +114,7 @@ func (r *reader) atHand() *Answer {
 	return a
 }
 
-// board finds the flight that may serve the reader, or makes it: rule 8. mine: the reader made it.
+// board finds the flight that may serve the reader, or makes it. mine: the reader made it.
 // start: the reader has to carry it out. The shard's lock is held.
 func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight, mine, start bool) {
 	useful := max(r.terms.Fresh, r.terms.Stale, 0)

@@ -8,7 +8,7 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// A record is what this node knows of one partition: rules 4 and 5. It is changed under its shard's
+// A record is what this node knows of one partition. It is changed under its shard's
 // lock; the atomic fields are read without it.
 type record struct {
 	key     string
@@ -103,7 +103,7 @@ func (r *record) needs(tag model.Tag) uint64 {
 }
 
 // upTo gives the newest version at which an answer read at version a is known to be right still:
-// it meets every minimum version up to that (rule 7).
+// it meets every minimum version up to that.
 func (r *record) upTo(a uint64, t *cell) uint64 {
 	through := r.through.Load()
 	if a >= r.floor.Load() && a >= t.version.Load() {
