@@ -16,6 +16,7 @@ import (
 	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/dashboard"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/storeurl"
@@ -32,11 +33,15 @@ type node struct {
 
 	apiServer, adminServer *server
 
+	listeners atomic.Pointer[[]func(*store.Change)] // who hears of commits, in order
+
 	serving atomic.Bool        // what /readyz says
 	end     context.CancelFunc // of what runs in the background
 	work    sync.WaitGroup     // likewise
 	closers []func(context.Context) error
 
+	stopping chan struct{} // closed when the node stops: what is open for long ends
+	stopOnce sync.Once
 	failed   chan struct{} // closed when the node cannot go on
 	failOnce sync.Once
 	failure  error
@@ -46,7 +51,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{logger: c.Logger, end: end, failed: make(chan struct{})}
+	n := &node{logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))
@@ -69,7 +74,9 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	answers := cache.New(cache.Config{Bytes: c.CacheBytes})
 	n.onClose(func(context.Context) error { answers.Close(); return nil })
 	books := work.Extend(a.model)
-	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{OnChange: engine.Invalidation(a.model, answers)})
+	hub := feed.NewHub()
+	n.listen(engine.Invalidation(a.model, answers), hub.Tell)
+	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{OnChange: n.changed})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
@@ -90,6 +97,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 	api := httpapi.Config{Engine: paths, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
+	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping}
 	if tracer != nil {
 		api.Tracer = tracer
 	}
@@ -114,6 +122,26 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		n.logger.Warn("declared in the model, but not carried out by this release: " + strings.Join(idle, "; "))
 	}
 	return n, nil
+}
+
+// listen adds those who hear of every change: of this node's own commits, and of other nodes' where a
+// bus tells of them. They are called in the order in which they were added, and must be quick.
+func (n *node) listen(more ...func(*store.Change)) {
+	var all []func(*store.Change)
+	if old := n.listeners.Load(); old != nil {
+		all = append(all, *old...)
+	}
+	all = append(all, more...)
+	n.listeners.Store(&all)
+}
+
+// changed passes a change on.
+func (n *node) changed(c *store.Change) {
+	if all := n.listeners.Load(); all != nil {
+		for _, hear := range *all {
+			hear(c)
+		}
+	}
 }
 
 // watch stops the node when its store must not be used any more.
@@ -183,6 +211,7 @@ func (n *node) cause() error {
 // what both stand on.
 func (n *node) stop(ctx context.Context) error {
 	n.serving.Store(false)
+	n.stopOnce.Do(func() { close(n.stopping) })
 	errs := []error{n.apiServer.shutdown(ctx)}
 	n.end()
 	n.work.Wait()

@@ -42,6 +42,7 @@ const (
 	Unavailable      Code = "unavailable"         // a dependency is away
 	Behind           Code = "behind"              // Partita-Min-Version cannot be met now
 	Deadline         Code = "deadline"            // not done in time; the outcome may be unknown
+	Gone             Code = "gone"                // what is asked for is not kept any more
 	NotActive        Code = "not_active"          // declared in the model, not carried out by this release
 )
 

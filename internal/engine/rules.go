@@ -57,8 +57,29 @@ func (e *Engine) mayRead(ctx context.Context, q *ReadRequest, terms cache.Terms)
 	case refused:
 		return refusal(q.Claims)
 	}
-	fetch := func(l *model.Load) (*model.Row, error) {
-		args, ok := loadArgs(l, q.Args.Values[0], &scope)
+	return loadedRules(&q.Read.Allow, q.Claims, scope, e.fetchLoad(ctx, q.Args.Values[0], &scope, terms))
+}
+
+// MayFollow checks whether a caller may follow a feed of a partition now, by the latest rows.
+func (e *Engine) MayFollow(ctx context.Context, f *model.Feed, partition model.Value, claims *model.Claims) error {
+	if f.Allow.Public {
+		return nil
+	}
+	args := &model.Args{Values: []model.Value{partition}, Given: []bool{true}}
+	scope := model.Scope{Now: e.now(), Auth: claims, Args: args}
+	switch judge(&f.Allow, claims, &scope) {
+	case allowed:
+		return nil
+	case refused:
+		return refusal(claims)
+	}
+	return loadedRules(&f.Allow, claims, scope, e.fetchLoad(ctx, partition, &scope, cache.Terms{}))
+}
+
+// fetchLoad gives the function that fetches the row of a load, as fresh as the terms say.
+func (e *Engine) fetchLoad(ctx context.Context, partition model.Value, scope *model.Scope, terms cache.Terms) func(*model.Load) (*model.Row, error) {
+	return func(l *model.Load) (*model.Row, error) {
+		args, ok := loadArgs(l, partition, scope)
 		if !ok {
 			return nil, nil
 		}
@@ -68,7 +89,6 @@ func (e *Engine) mayRead(ctx context.Context, q *ReadRequest, terms cache.Terms)
 		}
 		return r.Row, nil
 	}
-	return loadedRules(&q.Read.Allow, q.Claims, scope, fetch)
 }
 
 // mayWrite checks the rules of a write that look at loaded rows, in the write's own transaction.

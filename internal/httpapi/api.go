@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/partita-dev/partita/fault"
@@ -43,6 +44,7 @@ type Config struct {
 	Tracer   Tracer                  // default: none
 	Logger   *slog.Logger            // default slog.Default()
 	MaxBody  int64                   // bytes of a request's body, default 1 MiB
+	Feeds    Feeds                   // default: feeds are not served
 	Ready    func() (bool, []string) // whether /readyz says ready, and what is wrong; default: always
 }
 
@@ -60,7 +62,11 @@ type API struct {
 	reads   map[string]*readRoute
 	writes  map[string]*writeRoute
 	batch   *batchRoute
+	feeds   map[string]*feedRoute
 	openAPI document
+
+	feedsFrom Feeds
+	feedsOpen atomic.Int64
 }
 
 // New makes an API. The error names what is missing.
@@ -102,6 +108,7 @@ func New(cfg Config) (*API, error) {
 		}
 	}
 	a.batch = newBatchRoute(a.maxBody)
+	a.feeds, a.feedsFrom = newFeedRoutes(m), cfg.Feeds.withDefaults()
 	description, err := OpenAPI(m)
 	if err != nil {
 		return nil, err
@@ -139,6 +146,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.wrongMethod(w, r, "GET, HEAD, OPTIONS")
 			return
 		}
+		if name == "feeds" {
+			a.serveFeed(w, r, tail, escaped)
+			return
+		}
 		a.serveUnknown(w, r, name)
 		return
 	}
@@ -158,7 +169,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveUnknown says what is wrong with an address that no pattern has.
 func (a *API) serveUnknown(w http.ResponseWriter, r *http.Request, name string) {
 	switch read, write := a.reads[name], a.writes[name]; {
-	case name == "operations" || name == "feeds":
+	case name == "feeds":
+		a.fail(w, r, fault.New(fault.UnknownPattern, "A feed has the address /v1/feeds/{feed}/{partition}."))
+	case name == "operations":
 		a.fail(w, r, fault.New(fault.NotActive, "This release has no %s yet.", name))
 	case read != nil:
 		a.fail(w, r, fault.New(fault.UnknownPattern, "The read %s has the address %s.", name, read.template))

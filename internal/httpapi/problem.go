@@ -52,6 +52,7 @@ var kinds = map[fault.Code]kind{
 	fault.Unavailable:      {http.StatusServiceUnavailable, "The service is unavailable"},
 	fault.Behind:           {http.StatusServiceUnavailable, "The wanted version is not here yet"},
 	fault.Deadline:         {http.StatusGatewayTimeout, "Not done in time"},
+	fault.Gone:             {http.StatusGone, "Not kept any more"},
 	fault.NotActive:        {http.StatusNotImplemented, "Not carried out by this release"},
 }
 
