@@ -2,8 +2,8 @@ package dashboard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/partita-dev/partita/internal/observe"
@@ -32,7 +32,7 @@ func StatusText(s observe.Snapshot) string {
 		b.WriteByte('\n')
 	}
 	if c := s.Cache; c != nil {
-		fmt.Fprintf(&b, "cache: %s of %s, %d answers, %.1f %% hits\n", bytesText(c.Bytes), bytesText(c.Bound), c.Entries, 100*s.Total.HitShare)
+		fmt.Fprintf(&b, "cache: %s of %s, %d answers, %d partitions\n", bytesText(c.Bytes), bytesText(c.Bound), c.Entries, c.Partitions)
 	}
 	if st := s.Store; st != nil {
 		fmt.Fprintf(&b, "store: %s %s, %s, queue %d of %d, %.1f writes per group\n", st.Kind, st.Version, bytesText(st.Bytes), st.QueueLength, st.QueueBound, st.GroupSize)
@@ -45,34 +45,53 @@ func StatusText(s observe.Snapshot) string {
 	return b.String()
 }
 
+// patternText is a line for each pattern that was asked for anything, and one for the others.
 func patternText(b *strings.Builder, s observe.Snapshot) {
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(kind string, p observe.Pattern) {
-		errors := "-"
-		if len(p.Errors) > 0 {
-			var list []string
-			for _, e := range p.Errors {
-				list = append(list, fmt.Sprintf("%s %d", e.Code, e.Count))
-			}
-			errors = strings.Join(list, ", ")
+	const row = "%-*s  %10s %9s %9s %9s %8s  %s\n"
+	width := len("pattern")
+	var idle []string
+	for _, p := range slices.Concat(s.Reads, s.Writes) {
+		if p.Requests > 0 {
+			width = max(width, len(p.Name))
+		} else {
+			idle = append(idle, p.Name)
 		}
-		hits := "-"
-		if c := p.Cache; c != nil {
-			if asked := c.Hit + c.Miss + c.Joined + c.Refreshed + c.Stale; asked > 0 {
-				hits = fmt.Sprintf("%.1f %%", 100*float64(c.Hit+c.Refreshed)/float64(asked))
-			}
+	}
+	if len(idle) < len(s.Reads)+len(s.Writes) {
+		fmt.Fprintf(b, row, width, "pattern", "rate", "p50", "p95", "p99", "hits", "errors")
+	}
+	for _, p := range slices.Concat(s.Reads, s.Writes) {
+		if p.Requests > 0 {
+			fmt.Fprintf(b, row, width, p.Name, fmt.Sprintf("%.1f/s", p.Rate),
+				latencyText(p.P50), latencyText(p.P95), latencyText(p.P99), hitsText(p.Cache), errorsText(p.Errors))
 		}
-		fmt.Fprintf(w, "%s %s\t%.1f/s\t%s\t%s\t%s\t%s\t  %s\n", kind, p.Name, p.Rate, latencyText(p.P50), latencyText(p.P95), latencyText(p.P99), hits, errors)
 	}
-	fmt.Fprintln(w, "pattern\trate\tp50\tp95\tp99\thits\t  errors")
-	for _, p := range s.Reads {
-		row("read", p)
+	if len(idle) > 0 {
+		fmt.Fprintf(b, "no requests: %s\n", strings.Join(idle, ", "))
 	}
-	for _, p := range s.Writes {
-		row("write", p)
-	}
-	w.Flush()
 	b.WriteByte('\n')
+}
+
+func hitsText(c *observe.Outcomes) string {
+	if c == nil {
+		return "-"
+	}
+	asked := c.Hit + c.Miss + c.Joined + c.Refreshed + c.Stale
+	if asked == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(c.Hit+c.Refreshed)/float64(asked))
+}
+
+func errorsText(errors []observe.ErrorCount) string {
+	if len(errors) == 0 {
+		return "-"
+	}
+	var list []string
+	for _, e := range errors {
+		list = append(list, fmt.Sprintf("%s %d", e.Code, e.Count))
+	}
+	return strings.Join(list, ", ")
 }
 
 func windowText(w observe.Window) string {

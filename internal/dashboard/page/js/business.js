@@ -3,7 +3,7 @@
 import { byId, h } from './dom.js'
 import { bars } from './chart.js'
 import { makeTile } from './tile.js'
-import { amount, length, rate } from './format.js'
+import { amount, rate, span } from './format.js'
 
 export function makeBusiness(first) {
   const tiles = first.business.map((b) => makeTile({ title: title(b), chart: bars(), kind: 'business', show: amount }))
@@ -15,7 +15,7 @@ export function makeBusiness(first) {
         const top = (b.series ?? []).slice(0, 3).map((s) => `${Object.values(s.labels).join(' ')} ${amount(s.total)}`).join(' · ')
         tiles[i].update({
           parts: [amount(b.total), ''],
-          text: `${b.window >= 0 ? '+' : ''}${amount(b.window)} in ${length(Math.max(1, f.covered))} · ${rate(b.rate)}` + (top && ` · ${top}`),
+          text: `${b.window >= 0 ? '+' : ''}${amount(b.window)} in ${span(f)} · ${rate(b.rate)}` + (top && ` · ${top}`),
           past: b.trend, stepSeconds: f.chart.step,
         })
         tiles[i].node.title = `${b.kind === 'sum' ? 'Sum' : 'Count'} over ${b.of}, since the start of this process`

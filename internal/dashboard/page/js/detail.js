@@ -2,7 +2,7 @@
 
 import { h } from './dom.js'
 import { words } from './outcomes.js'
-import { count, latency, length, none, rate } from './format.js'
+import { count, latency, none, rate, span } from './format.js'
 
 const list = (pairs) => h('dl', {}, ...pairs.filter(([, text]) => text).map(([term, text]) => h('div', {}, h('dt', {}, term), h('dd', {}, text))))
 
@@ -13,7 +13,7 @@ const kindWords = { failed: 'the service is to blame', refused: 'the request is 
 function common(p, f, about) {
   return [
     ['Address', h('code', {}, about.paths[p.name] ?? none)],
-    ['Requests', `${count(p.requests)} in ${length(Math.max(1, f.covered))}, mean ${latency(p.mean)}`],
+    ['Requests', `${count(p.requests)} in ${span(f)}, mean ${latency(p.mean)}`],
     ['Waiting for the store', percentiles(p.store)],
     ['Errors', p.errors.length ? p.errors.map((e) => `${count(e.count)} × ${e.code} (${kindWords[e.kind]})`).join('; ') : 'none'],
     ['Who may ask', whoMay(about, p.name)],

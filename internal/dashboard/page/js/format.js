@@ -68,9 +68,22 @@ export function length(seconds) {
   return text
 }
 
+// span is the time that figures cover: their window, or less soon after the start.
+export function span(figures) {
+  const window = { '10s': 10, '1m': 60, '5m': 300, '1h': 3600 }[figures.window]
+  return length(Math.abs(figures.covered / window - 1) < 0.05 ? window : Math.max(1, figures.covered))
+}
+
 // moment is a clock time, with the day where it is not today.
 export function moment(text) {
   const t = new Date(text)
   const clock = t.toLocaleTimeString('en-GB')
   return t.toDateString() === new Date().toDateString() ? clock : t.toLocaleDateString('en-GB') + ' ' + clock
+}
+
+// version tells what was built: a release, or a commit between releases.
+export function version(text) {
+  if (!text || text === '(devel)' || text === 'unknown') return 'development version'
+  const [, commit, changed] = text.match(/[-.]\d{14}-([0-9a-f]{7})[0-9a-f]{5}(\+dirty)?$/) ?? []
+  return commit ? `built from ${commit}${changed ? ' with changes' : ''}` : `version ${text.replace(/^v/, '')}`
 }

@@ -1,7 +1,7 @@
 // The top of the page: who serves, how it is, since when; and the choices of window and theme.
 
 import { byId, h, set, attr } from './dom.js'
-import { length, moment } from './format.js'
+import { length, moment, version } from './format.js'
 
 export function makeHeader({ changed }) {
   makeTheme(byId('theme'))
@@ -19,11 +19,11 @@ export function makeHeader({ changed }) {
       set(byId('state-words'), f.state.words + (f.state.state === 'ok' ? '' : ', since ' + moment(f.state.since)))
       set(byId('facts'), [
         'up ' + length(f.uptime),
-        f.version && 'version ' + f.version,
+        version(f.version),
         'model ' + f.revision.slice(0, 12),
         f.store && f.store.kind + ' ' + f.store.version,
       ].filter(Boolean).join('  ·  '))
-      set(byId('version'), f.version)
+      set(byId('version'), version(f.version))
       drawTroubles(f)
     },
     lost() {

@@ -4,7 +4,7 @@ import { byId, h, set } from './dom.js'
 import { spark, stack } from './chart.js'
 import { makeTile } from './tile.js'
 import { kinds, words } from './outcomes.js'
-import { count, latency, latencyParts, length, none, rate, rateParts, share, shareParts } from './format.js'
+import { count, latency, latencyParts, length, none, rate, rateParts, share, shareParts, span } from './format.js'
 
 const quiet = 'no requests in this time'
 
@@ -22,8 +22,7 @@ export function makeTotals() {
     update(f, about) {
       const t = f.total
       const step = { stepSeconds: f.chart.step }
-      const covered = length(Math.max(1, f.covered))
-      requests.update({ parts: rateParts(t.rate), text: `${count(t.requests)} in ${covered}`, past: f.chart.rate, ...step })
+      requests.update({ parts: rateParts(t.rate), text: `${count(t.requests)} in ${span(f)}`, past: f.chart.rate, ...step })
       failed.update({
         parts: t.requests ? shareParts(t.failed_share) : [none, ''], bad: t.failed_share > 0,
         text: t.requests ? `and ${share(t.refused_share)} refused` : quiet, past: f.chart.failed, ...step,
