@@ -214,7 +214,7 @@ func TestImportIsResumedWithoutDoubling(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "rows.ndjson")
 			var text strings.Builder
-			const rows = 7000
+			const rows = 5000
 			for n := range rows {
 				if entity == "entry" {
 					fmt.Fprintf(&text, `{"owner":"o%d","text":"row %d"}`+"\n", n%7, n)
@@ -233,7 +233,7 @@ func TestImportIsResumedWithoutDoubling(t *testing.T) {
 				sum, list, err := attempt(t, m, &tired{s, left}, entity, dir, path)
 				if err == nil {
 					last = sum
-					if n := strings.Count(list, "\n"); n != 7 {
+					if n := strings.Count(list, "\n"); n != 5 {
 						t.Errorf("the list of refused rows has %d lines:\n%s", n, list)
 					}
 					break
@@ -242,7 +242,7 @@ func TestImportIsResumedWithoutDoubling(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if last.Inserted+last.Present != rows || last.Refused != 7 {
+			if last.Inserted+last.Present != rows || last.Refused != 5 {
 				t.Errorf("%+v", last)
 			}
 			if n := strings.Count(dump(t, m, s, entity, transfer.NDJSON), "\n"); n != rows {
@@ -289,7 +289,7 @@ func TestRestartForgetsTheCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rows.ndjson")
 	var text strings.Builder
-	for n := range 6000 {
+	for n := range 2500 {
 		fmt.Fprintf(&text, `{"owner":"o","token_id":"00000000-0000-4000-8000-%012d","code":"c%d"}`+"\n", n, n)
 	}
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
