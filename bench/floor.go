@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/maypok86/otter/v2"
 )
@@ -89,10 +90,10 @@ func handCache(c floorConfig) (http.Handler, error) {
 	cache := otter.Must(&otter.Options[string, *sample]{MaximumSize: 2 * orders})
 	k := makeKeys()
 	for i := range k.order {
-		cache.Set("/v1/order/"+k.customer[i/each]+"/"+k.order[i], &sample{s.Header, append([]byte(nil), s.Body...)})
+		cache.Set("/"+k.customer[i/each]+"/"+k.order[i], &sample{s.Header, append([]byte(nil), s.Body...)})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a, ok := cache.GetIfPresent(r.URL.Path); ok {
+		if a, ok := cache.GetIfPresent(r.URL.Path[strings.IndexByte(r.URL.Path[4:], '/')+4:]); ok {
 			a.send(w)
 			return
 		}

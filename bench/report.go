@@ -35,7 +35,7 @@ type ratio struct {
 
 var ratios = []ratio{
 	{"cached", "Partita, cached", "bare net/http", 0.85},
-	{"cached", "Partita, cached, token and rule", "bare net/http", 0.75},
+	{"token", "Partita, cached, token and rule", "bare net/http", 0.75},
 	{"cached", "hand-written cache", "bare net/http", 0},
 	{"uncached", "Partita, fresh 0", "hand-written net/http + SQLite", 0.75},
 	{"uncached", "Partita, fresh 0", "PocketBase", 4},
@@ -121,7 +121,7 @@ func (r *report) text() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %.2f (%.2f–%.2f) | %s |\n", q.name, q.against, least, median(each), slices.Min(each), slices.Max(each), verdict)
 	}
-	for _, group := range []string{"cached", "uncached", "write"} {
+	for _, group := range []string{"cached", "token", "uncached", "write"} {
 		if len(r.rows[group]) == 0 {
 			continue
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 )
+
+// cacheFlag is the flag that bounds the first tier.
+const cacheFlag = "--cache-size"
 
 // run is one whole run of the bench.
 type run struct {
@@ -101,20 +105,27 @@ func (b *run) turns(group string, cs []contender) error {
 	return nil
 }
 
-// cached measures reads from the first tier.
+// cached measures reads from the first tier, without and with a token. Each server holds the 200,000
+// answers that it is asked for and no others.
 func (b *run) cached() error {
-	p, _, err := b.startPartita(b.data(), b.model, "--cache", "512MiB")
-	if err != nil {
-		return err
-	}
 	tokens, err := b.tokens()
 	if err != nil {
 		return err
 	}
-	if err := b.warm(p, tokens); err != nil {
+	return errors.Join(
+		b.cachedBy("cached", "order", "Partita, cached", nil),
+		b.cachedBy("token", "order_owned", "Partita, cached, token and rule", tokens))
+}
+
+func (b *run) cachedBy(group, read, name string, tokens []string) error {
+	p, _, err := b.startPartita(b.data(), b.model, cacheFlag, "512MiB")
+	if err != nil {
 		return err
 	}
-	if err := b.takeSample(p); err != nil {
+	if err := b.warm(p, read, tokens); err != nil {
+		return err
+	}
+	if err := b.takeSample(p, read, tokens); err != nil {
 		return err
 	}
 	bareFloor, err := b.startFloor("bare")
@@ -125,16 +136,13 @@ func (b *run) cached() error {
 	if err != nil {
 		return err
 	}
-	err = b.turns("cached", []contender{
-		{"bare net/http", bareFloor, 200, b.get("/v1/order/", nil)},
-		{"hand-written cache", hand, 200, b.get("/v1/order/", nil)},
-		{"Partita, cached", p, 200, b.get("/v1/order/", nil)},
-		{"Partita, cached, token and rule", p, 200, b.get("/v1/order_owned/", tokens)},
+	err = b.turns(group, []contender{
+		{"bare net/http", bareFloor, 200, b.get("/v1/"+read+"/", tokens)},
+		{"hand-written cache", hand, 200, b.get("/v1/"+read+"/", tokens)},
+		{name, p, 200, b.get("/v1/"+read+"/", tokens)},
 	})
-	for _, s := range []*server{bareFloor, hand, p} {
-		s.stop()
-	}
-	return err
+	b.report.fact("memory with 200,000 cached answers, "+read+" (resident)", "", "%.0f MiB", float64(p.memory())/(1<<20))
+	return errors.Join(err, bareFloor.stop(), hand.stop(), p.stop())
 }
 
 // uncached measures reads that always go to the store.
@@ -251,34 +259,29 @@ func (b *run) tokens() ([]string, error) {
 	return tokens, nil
 }
 
-// warm reads every order once by both patterns.
-func (b *run) warm(p *server, tokens []string) error {
+// warm reads every order once.
+func (b *run) warm(p *server, read string, tokens []string) error {
 	var wg sync.WaitGroup
 	errs := make([]error, 16)
 	for w := range errs {
 		wg.Go(func() {
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 			for n := w; n < orders; n += len(errs) {
-				for _, read := range []string{"order", "order_owned"} {
-					r, err := http.NewRequest("GET", "http://"+p.addr+"/v1/"+read+"/"+b.keys.customer[n/each]+"/"+b.keys.order[n], nil)
-					if err != nil {
-						errs[w] = err
-						return
-					}
-					if read == "order_owned" {
-						r.Header.Set("Authorization", "Bearer "+tokens[n/each])
-					}
-					a, err := client.Do(r)
-					if err != nil {
-						errs[w] = err
-						return
-					}
-					io.Copy(io.Discard, a.Body)
-					a.Body.Close()
-					if a.StatusCode != 200 {
-						errs[w] = fmt.Errorf("warming: %s of order %d: %s", read, n, a.Status)
-						return
-					}
+				r, err := b.order(p, read, n, tokens)
+				if err != nil {
+					errs[w] = err
+					return
+				}
+				a, err := client.Do(r)
+				if err != nil {
+					errs[w] = err
+					return
+				}
+				io.Copy(io.Discard, a.Body)
+				a.Body.Close()
+				if a.StatusCode != 200 {
+					errs[w] = fmt.Errorf("warming: %s of order %d: %s", read, n, a.Status)
+					return
 				}
 			}
 			client.CloseIdleConnections()
@@ -293,9 +296,22 @@ func (b *run) warm(p *server, tokens []string) error {
 	return nil
 }
 
+// order makes the request for one order.
+func (b *run) order(p *server, read string, n int, tokens []string) (*http.Request, error) {
+	r, err := http.NewRequest("GET", "http://"+p.addr+"/v1/"+read+"/"+b.keys.customer[n/each]+"/"+b.keys.order[n], nil)
+	if err == nil && tokens != nil {
+		r.Header.Set("Authorization", "Bearer "+tokens[n/each])
+	}
+	return r, err
+}
+
 // takeSample keeps one cached answer for the floors to imitate.
-func (b *run) takeSample(p *server) error {
-	r, err := http.Get("http://" + p.addr + "/v1/order/" + b.keys.customer[0] + "/" + b.keys.order[0])
+func (b *run) takeSample(p *server, read string, tokens []string) error {
+	q, err := b.order(p, read, 0, tokens)
+	if err != nil {
+		return err
+	}
+	r, err := http.DefaultClient.Do(q)
 	if err != nil {
 		return err
 	}

