@@ -69,7 +69,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"check", "--explain", "order", "--access", shop}, badCall, "--access"},
 		{[]string{"chekc", shop}, badCall, "--help"},
 		{[]string{"serve", shop, "--listen", "nowhere"}, badCall, "Listen"},
-		{[]string{"serve", shop, "--cache", "lots"}, badCall, "64MiB"},
+		{[]string{"serve", shop, "--cache-size", "lots"}, badCall, "64MiB"},
 		{[]string{"serve", shop, "--listen", "0.0.0.0:0", "--data", t.TempDir()}, badCall, "PARTITA_JWT_SECRET"},
 		{[]string{"serve", shop, "--jwt-secret-file", "no-such-file"}, badCall, "--jwt-secret-file"},
 		{[]string{"token"}, badCall, "--sub"},
