@@ -1,0 +1,62 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+func leaseName(i int) string { return fmt.Sprintf("relay-%02d", i) }
+
+func leaseNames() []string {
+	names := make([]string, Shards)
+	for i := range names {
+		names[i] = leaseName(i)
+	}
+	return names
+}
+
+// keepLeases takes and renews leases until ctx ends. A shard whose lease could not be renewed in
+// time is left alone: another node may have it by then.
+func (r *Relay) keepLeases(ctx context.Context) {
+	every := time.NewTicker(r.config.LeaseTime / 3)
+	defer every.Stop()
+	for {
+		asked := time.Now()
+		held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, leaseNames()...)
+		if err == nil {
+			mine := map[string]bool{}
+			for _, name := range held {
+				mine[name] = true
+			}
+			for i, w := range r.shards {
+				before := w.holds()
+				if !mine[leaseName(i)] {
+					w.until.Store(0)
+					continue
+				}
+				w.until.Store(asked.Add(r.config.LeaseTime).UnixNano())
+				if !before {
+					w.wake()
+				}
+			}
+			r.held.Store(int32(len(held)))
+		} else if ctx.Err() == nil {
+			r.trouble(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// unlease gives the leases back, so that others need not wait until they end.
+func (r *Relay) unlease(ctx context.Context) {
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := r.config.Store.Unlease(release, r.config.Node, leaseNames()...); err != nil {
+		r.config.Logger.Debug("the relay's leases were not given back; they end by themselves", "cause", err)
+	}
+}
