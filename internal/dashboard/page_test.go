@@ -142,7 +142,7 @@ func TestThePageObeysTheKeyboard(t *testing.T) {
 	d := open(t, nil)
 	d.traffic(20)
 	b := browse(t, d.URL)
-	b.wait(t, ready)
+	b.wait(t, `document.querySelectorAll('#reads tr.pattern:not(.idle)').length === 1`)
 	press := func(keys ...string) {
 		t.Helper()
 		for _, k := range keys {

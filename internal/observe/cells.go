@@ -27,7 +27,7 @@ const (
 	sumStale   = cellSums + 3
 
 	outcomes  = 8
-	codeCount = 27
+	codeCount = len(codes)
 )
 
 // Outcomes of writes, in the place of cache outcomes.
@@ -37,13 +37,13 @@ const (
 )
 
 // codes are the kinds of failure in the order of their cells.
-var codes = [codeCount]fault.Code{
+var codes = [...]fault.Code{
 	fault.Internal, fault.BadRequest, fault.InvalidInput, fault.OutOfBounds, fault.BadCursor,
 	fault.TooLarge, fault.UnsupportedMedia, fault.NotAcceptable, fault.MethodNotAllowed,
 	fault.Unauthenticated, fault.Forbidden, fault.UnknownPattern, fault.NotFound, fault.MissingRow,
 	fault.GuardFailed, fault.Exists, fault.NotUnique, fault.TooMany, fault.Precondition,
 	fault.KeyReused, fault.InFlight, fault.QuotaExceeded, fault.Overloaded, fault.Unavailable,
-	fault.Behind, fault.Deadline, fault.NotActive,
+	fault.Behind, fault.Deadline, fault.NotActive, fault.Gone,
 }
 
 var codeCells = func() map[fault.Code]int {
