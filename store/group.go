@@ -218,6 +218,12 @@ func differs(fields []*model.Field, a, b *model.Row) bool {
 // panics: what a write's functions panic with becomes a fault.Internal of that write.
 func (g *Group) Run(w *Write) {
 	w.Result = WriteResult{}
+	if w.After != nil {
+		if err := w.After.Result.Err; err != nil && !fault.Deterministic(err) {
+			w.Result.Err = fault.Wrap(fault.Unavailable, err, "The write that this one follows was not carried out.")
+			return
+		}
+	}
 	p, err := g.part(w.Partition)
 	if err != nil {
 		w.Result.Err = err

@@ -141,6 +141,11 @@ type Write struct {
 	Needs     []Need    // what Check and Apply will look at: a hint, so that one round trip fetches it
 	Alone     bool      // runs user code: never in a group
 
+	// After is a write of the same partition that was given to the same Commit, or to an earlier one,
+	// and whose effect this one follows: where it failed in a way that may pass, this one fails with
+	// fault.Unavailable and does nothing. nil: none.
+	After *Write
+
 	// Check is run first, before a stored outcome is replayed: the rule. nil: nothing to check.
 	Check func(tx Tx) error
 	// Apply does the work and returns the outcome to be kept under Key. It may run more than once;
