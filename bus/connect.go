@@ -22,7 +22,7 @@ const (
 	pingEvery     = 2 * time.Second // two without an answer, and the connection is given up
 	longestRetry  = 2 * time.Second
 	firstRetry    = 50 * time.Millisecond
-	connectsFirst = 250 * time.Millisecond // how long Open waits for a cluster that is there
+	connectsFirst = 100 * time.Millisecond // how long Open waits for a cluster that is there
 )
 
 func newBoot() string {

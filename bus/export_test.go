@@ -18,3 +18,11 @@ func Held(b *Bus, shard int) int {
 
 // Unhold lets the shard go on.
 func Unhold(b *Bus, shard int) { b.work.Go(b.lanes[shard].run) }
+
+// Publishing tells whether a group of the shard is under way.
+func Publishing(b *Bus, shard int) bool {
+	l := &b.lanes[shard]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running && len(l.queue) == 0
+}
