@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,9 +96,9 @@ func (r *run) eventData(ev *model.Event) []byte {
 
 // rowOf gives the row that the last step of that name left.
 func (r *run) rowOf(name string) *model.Row {
-	for i := len(r.steps) - 1; i >= 0; i-- {
-		if r.q.Write.Steps[i].Name == name && r.steps[i] != nil {
-			return r.steps[i]
+	for i, row := range slices.Backward(r.steps) {
+		if r.q.Write.Steps[i].Name == name && row != nil {
+			return row
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
@@ -278,20 +279,11 @@ func holds(g *model.Guard, scope *model.Scope) bool {
 		return g.Expr.True(scope)
 	}
 	for _, c := range g.Equal {
-		if scope.Row == nil || !among(c.Values, scope.Row.Values[c.Field.Pos]) {
+		if scope.Row == nil || !slices.Contains(c.Values, scope.Row.Values[c.Field.Pos]) {
 			return false
 		}
 	}
 	return true
-}
-
-func among(values []model.Value, v model.Value) bool {
-	for _, w := range values {
-		if v == w {
-			return true
-		}
-	}
-	return false
 }
 
 func missing(f *model.Field) error {

@@ -4,6 +4,7 @@
 package feed
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 
@@ -130,12 +131,7 @@ func Encode(f *model.Feed, c *store.Change) []byte {
 }
 
 func shows(f *model.Feed, e *model.Entity) bool {
-	for _, of := range f.Of {
-		if of == e {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Of, e)
 }
 
 // appendRow writes what became of one row: after an insert or update the whole row, after a delete

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -91,9 +92,7 @@ func (b *business) addSeries(key string, labels []model.Value) *series {
 		s.labels = append(s.labels, string(model.AppendText(nil, l)))
 	}
 	grown := make(map[string]*series, len(old)+1)
-	for k, v := range old {
-		grown[k] = v
-	}
+	maps.Copy(grown, old)
 	grown[key] = s
 	b.series.Store(&grown)
 	return s

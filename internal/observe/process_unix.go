@@ -71,6 +71,6 @@ func diskSpace(dir string) (free, size int64) {
 	if unix.Statfs(dir, &s) != nil {
 		return -1, -1
 	}
-	block := int64(s.Bsize)
+	block := int64(s.Bsize) //nolint:unconvert // it is not an int64 on every system
 	return int64(s.Bavail) * block, int64(s.Blocks) * block
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/proto"
 )
 
 // Metrics answers scrapes by Prometheus. Native histograms are sent to those that ask for
@@ -185,7 +184,7 @@ func newHistogram(d *prometheus.Desc, l layout, started time.Time, row []uint64,
 		}
 		if (i+1)%perOctave == 0 && l.classic((i+1)/perOctave) {
 			classic = append(classic, &dto.Bucket{
-				UpperBound: proto.Float64(l.lower(i + 1)), CumulativeCount: proto.Uint64(total),
+				UpperBound: new(l.lower(i + 1)), CumulativeCount: new(total),
 			})
 		}
 	}

@@ -27,14 +27,14 @@ func newBulk(e *model.Entity) *bulk {
 		names = append(names, sqltext.Quote(f.Name))
 	}
 	names = append(names, sqltext.Quote(sqltext.VersionColumn))
-	b.insert = "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") SELECT * FROM " + unnest(typesOf(e.Fields), 1, "bigint[]")
-	b.remove = "DELETE FROM " + table + " t USING " + unnest(typesOf(b.key), 1) + " WHERE " + b.matches()
+	b.insert = "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") SELECT * FROM " + unnest(typesOf(e.Fields), "bigint[]")
+	b.remove = "DELETE FROM " + table + " t USING " + unnest(typesOf(b.key)) + " WHERE " + b.matches()
 	for i := range names {
 		names[i] = "t." + names[i]
 	}
 	last := len(names) - 1
 	b.fetch = "SELECT " + names[last] + ", " + strings.Join(names[:last], ", ") + " FROM " + table + " t JOIN " +
-		unnest(typesOf(b.key), 1) + " ON " + b.matches()
+		unnest(typesOf(b.key)) + " ON " + b.matches()
 	return b
 }
 
@@ -48,7 +48,7 @@ func (b *bulk) update(fields []*model.Field) string {
 		fmt.Fprintf(&set, ", %s = u.c%d", sqltext.Quote(f.Name), n+2+i)
 	}
 	types := append(append(typesOf(b.key), "bigint[]"), typesOf(fields)...)
-	return "UPDATE " + sqltext.Quote(b.entity.Name) + " t SET " + set.String() + " FROM " + unnest(types, 1) + " WHERE " + b.matches()
+	return "UPDATE " + sqltext.Quote(b.entity.Name) + " t SET " + set.String() + " FROM " + unnest(types) + " WHERE " + b.matches()
 }
 
 // matches compares the key of t with the first columns of u.
@@ -60,12 +60,12 @@ func (b *bulk) matches() string {
 	return strings.Join(terms, " AND ")
 }
 
-// unnest writes arrays as a table u with the columns c1, c2 … The parameters begin at $first.
-func unnest(types []string, first int, more ...string) string {
+// unnest writes arrays as a table u with the columns c1, c2 … The parameters are $1, $2 …
+func unnest(types []string, more ...string) string {
 	types = append(types, more...)
 	params, columns := make([]string, len(types)), make([]string, len(types))
 	for i, t := range types {
-		params[i] = fmt.Sprintf("$%d::%s", first+i, t)
+		params[i] = fmt.Sprintf("$%d::%s", i+1, t)
 		columns[i] = fmt.Sprintf("c%d", i+1)
 	}
 	return "unnest(" + strings.Join(params, ", ") + ") AS u(" + strings.Join(columns, ", ") + ")"
@@ -102,19 +102,19 @@ func newFamilyBulk(f *model.Family) *familyBulk {
 			`) ORDER BY "partition" FOR UPDATE`,
 		present: `SELECT "partition" FROM ` + head + ` WHERE "partition" = ANY($1::` + p + `)`,
 		outcomes: `SELECT t."partition", t."hash", t."fingerprint", t."version", t."at", t."body" FROM ` + outcome + ` t JOIN ` +
-			unnest([]string{p, "bytea[]"}, 1) + ` ON t."partition" = u.c1 AND t."hash" = u.c2`,
+			unnest([]string{p, "bytea[]"}) + ` ON t."partition" = u.c1 AND t."hash" = u.c2`,
 		counters: `SELECT t."partition", t."entity", t."field", t."n" FROM ` + counter + ` t JOIN ` +
-			unnest([]string{p, "text[]", "text[]"}, 1) + ` ON t."partition" = u.c1 AND t."entity" = u.c2 AND t."field" = u.c3`,
+			unnest([]string{p, "text[]", "text[]"}) + ` ON t."partition" = u.c1 AND t."entity" = u.c2 AND t."field" = u.c3`,
 
 		headInsert: `INSERT INTO ` + head + ` ("partition", "bucket", "version", "relayed") SELECT * FROM ` +
-			unnest([]string{p, "bigint[]", "bigint[]", "bigint[]"}, 1),
-		headUpdate: `UPDATE ` + head + ` t SET "version" = u.c2 FROM ` + unnest([]string{p, "bigint[]"}, 1) + ` WHERE t."partition" = u.c1`,
+			unnest([]string{p, "bigint[]", "bigint[]", "bigint[]"}),
+		headUpdate: `UPDATE ` + head + ` t SET "version" = u.c2 FROM ` + unnest([]string{p, "bigint[]"}) + ` WHERE t."partition" = u.c1`,
 		changeInsert: `INSERT INTO ` + change + ` ("partition", "version", "id", "at", "body") SELECT * FROM ` +
-			unnest([]string{p, "bigint[]", "bytea[]", "bigint[]", "bytea[]"}, 1),
+			unnest([]string{p, "bigint[]", "bytea[]", "bigint[]", "bytea[]"}),
 		outcomeInsert: `INSERT INTO ` + outcome + ` ("partition", "hash", "fingerprint", "version", "at", "body") SELECT * FROM ` +
-			unnest([]string{p, "bytea[]", "bytea[]", "bigint[]", "bigint[]", "bytea[]"}, 1),
+			unnest([]string{p, "bytea[]", "bytea[]", "bigint[]", "bigint[]", "bytea[]"}),
 		counterUpsert: `INSERT INTO ` + counter + ` ("partition", "entity", "field", "n") SELECT * FROM ` +
-			unnest([]string{p, "text[]", "text[]", "bigint[]"}, 1) +
+			unnest([]string{p, "text[]", "text[]", "bigint[]"}) +
 			` ON CONFLICT ("partition", "entity", "field") DO UPDATE SET "n" = excluded."n"`,
 	}
 }

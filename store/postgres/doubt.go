@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -113,7 +114,7 @@ func look(ctx context.Context, conn *pgx.Conn, s *Store, d *doubt) (committed bo
 	}
 	err = tx.QueryRow(ctx, `SELECT true FROM `+sqltext.Quote(sqltext.BookName("change", f))+
 		` WHERE "partition" = $1 AND "version" = $2 AND "id" = $3`, partition, int64(first.Version), first.ID[:]).Scan(&committed)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	return committed, err

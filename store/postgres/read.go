@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -189,7 +190,7 @@ func rowsOf(e *model.Entity, rows pgx.Rows) (out []*model.Row, err error) {
 func (s *Store) Head(ctx context.Context, p store.Partition) (uint64, error) {
 	var version int64
 	err := s.readers.QueryRow(ctx, s.books[p.Family].Head, argument(p.Value)).Scan(&version)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil
 	}
 	return uint64(version), s.failure(err)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,7 +24,7 @@ func follow(ctx context.Context, conn *pgx.Conn, m *model.Model, o *store.Option
 		}
 		var have string
 		err := conn.QueryRow(ctx, sqltext.MetaGet, "follow:"+f.Name).Scan(&have)
-		if err != nil && err != pgx.ErrNoRows {
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return unreachable(err)
 		}
 		if have == "yes" {
@@ -89,7 +90,7 @@ func (s *Store) Relayed(ctx context.Context, lags ...store.Lag) error {
 		}
 		// The heads are locked in order first: an UPDATE alone takes its rows in any order.
 		head := sqltext.Quote(sqltext.BookName("head", f))
-		sql := `WITH u AS (SELECT * FROM ` + unnest([]string{arrayType(&f.By.Type), "bigint[]"}, 1) + `), locked AS (` +
+		sql := `WITH u AS (SELECT * FROM ` + unnest([]string{arrayType(&f.By.Type), "bigint[]"}) + `), locked AS (` +
 			`SELECT h."partition" FROM ` + head + ` h JOIN u ON h."partition" = u.c1 ORDER BY h."partition" FOR NO KEY UPDATE OF h) ` +
 			`UPDATE ` + head + ` t SET "relayed" = u.c2 FROM u, locked WHERE t."partition" = u.c1 AND locked."partition" = u.c1 AND t."relayed" < u.c2`
 		if _, err := s.readers.Exec(ctx, sql, array(&f.By.Type, values), relayed); err != nil {

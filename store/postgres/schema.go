@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func ensureMeta(ctx context.Context, conn *pgx.Conn, m *model.Model) error {
 	}
 	get := func(name string) (value string, err error) {
 		err = conn.QueryRow(ctx, sqltext.MetaGet, name).Scan(&value)
-		if err == pgx.ErrNoRows {
+		if errors.Is(err, pgx.ErrNoRows) {
 			return "", nil
 		}
 		return value, err
@@ -187,7 +188,7 @@ func ensureIndex(ctx context.Context, conn *pgx.Conn, o sqltext.Object, fresh bo
 	var valid bool
 	err := conn.QueryRow(ctx, `SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 		WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1`, o.Name).Scan(&valid)
-	if err != nil && err != pgx.ErrNoRows {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	if valid {

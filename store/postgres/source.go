@@ -25,8 +25,7 @@ type source struct {
 	rows     map[*model.Entity]map[string]*model.Row
 	outcomes map[outcomeKey]*store.Outcome
 	counters map[counterKey]int64
-	asked    map[store.Partition]bool // whose outcomes and counters were fetched
-	failed   error                    // of a round trip: the group cannot go on
+	failed   error // of a round trip: the group cannot go on
 }
 
 type outcomeKey struct {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -50,8 +51,7 @@ func openConn(path, vfs string, pragmas ...string) (*conn, error) {
 	}
 	for _, p := range pragmas {
 		if err := c.Exec("PRAGMA " + p); err != nil {
-			c.close()
-			return nil, err
+			return nil, errors.Join(err, c.close())
 		}
 	}
 	return c, nil
@@ -111,7 +111,7 @@ func makeRoom[K comparable, S any](stmts map[K]S, drop func(S) error) {
 		return
 	}
 	for k, s := range stmts {
-		drop(s)
+		_ = drop(s) // tells again what its last use told
 		delete(stmts, k)
 		return
 	}

@@ -16,7 +16,7 @@ func readFault(ctx context.Context, err error) error {
 		return f
 	}
 	switch {
-	case errors.Is(err, sqlite3.INTERRUPT) || ctx != nil && ctx.Err() != nil:
+	case errors.Is(err, sqlite3.INTERRUPT) || ctx.Err() != nil:
 		return fault.Wrap(fault.Deadline, err, "The store did not answer in time. Try again, or ask for less.")
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED), errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR),
 		errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.PROTOCOL), errors.Is(err, sqlite3.NOMEM):

@@ -154,7 +154,7 @@ func (s *Store) establish(fresh bool) (err error) {
 	}
 	defer func() {
 		if err != nil && !w.GetAutocommit() {
-			w.Exec("ROLLBACK")
+			err = errors.Join(err, w.Exec("ROLLBACK"))
 		}
 	}()
 	if fresh {

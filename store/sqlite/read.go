@@ -22,12 +22,12 @@ func (s *Store) reader(ctx context.Context) (*conn, error) {
 	}
 	select {
 	case c := <-s.readers:
-		return s.lend(c, ctx)
+		return s.lend(ctx, c)
 	default:
 	}
 	select {
 	case c := <-s.readers:
-		return s.lend(c, ctx)
+		return s.lend(ctx, c)
 	case <-s.closed:
 		return nil, closedFault()
 	case <-ctx.Done():
@@ -35,7 +35,7 @@ func (s *Store) reader(ctx context.Context) (*conn, error) {
 	}
 }
 
-func (s *Store) lend(c *conn, ctx context.Context) (*conn, error) {
+func (s *Store) lend(ctx context.Context, c *conn) (*conn, error) {
 	s.inUse.Add(1)
 	c.SetInterrupt(ctx)
 	return c, nil
@@ -75,7 +75,7 @@ func (c *conn) readAll(p store.Partition, q *store.Query) (*store.Result, error)
 	}
 	defer func() {
 		c.free()
-		c.Exec("COMMIT")
+		_ = c.Exec("COMMIT") // of reads only: there is nothing to lose
 	}()
 	res, err := c.read(p, q, q.Now)
 	if err != nil {
@@ -268,7 +268,7 @@ func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, li
 		}
 		defer func() {
 			c.free()
-			c.Exec("COMMIT")
+			_ = c.Exec("COMMIT") // of reads only: there is nothing to lose
 		}()
 		head, err := c.head(p)
 		if err != nil || head <= after || limit <= 0 {
@@ -282,13 +282,13 @@ func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, li
 		if err := c.bindAll(stmt, 1, []model.Value{p.Value, model.Int(int64(after)), model.Int(int64(limit))}); err != nil {
 			return err
 		}
-		changes, err = s.decode(stmt, p, after, limit)
+		changes, err = s.decode(stmt, p, after)
 		return err
 	})
 	return changes, err
 }
 
-func (s *Store) decode(stmt *sqlite3.Stmt, p store.Partition, after uint64, limit int) ([]*store.Change, error) {
+func (s *Store) decode(stmt *sqlite3.Stmt, p store.Partition, after uint64) ([]*store.Change, error) {
 	var changes []*store.Change
 	for stmt.Step() {
 		head := store.Change{

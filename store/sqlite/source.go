@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -188,5 +189,5 @@ func sourceFault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return readFault(nil, err)
+	return readFault(context.Background(), err)
 }

@@ -95,8 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		closed:  make(chan struct{}),
 	}
 	if err := s.open(ctx); err != nil {
-		s.closeConns()
-		return nil, err
+		return nil, errors.Join(err, s.closeConns())
 	}
 	s.work.Go(s.write)
 	s.work.Go(s.keep)

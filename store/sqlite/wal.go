@@ -72,5 +72,5 @@ func (c *conn) checkpoint(mode sqlite3.CheckpointMode) error {
 // settleWAL says whether closing the last connection brings the log into the file. After a failure
 // of the disk it must not: what is in doubt is left as it is.
 func (c *conn) settleWAL(sound bool) {
-	c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, !sound)
+	_, _ = c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, !sound)
 }

@@ -120,12 +120,11 @@ func (b *text) param() *text {
 }
 
 // list writes n items with commas between them.
-func (b *text) list(n int, item func(i int)) *text {
+func (b *text) list(n int, item func(i int)) {
 	for i := range n {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		item(i)
 	}
-	return b
 }
