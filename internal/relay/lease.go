@@ -22,6 +22,10 @@ func (r *Relay) keepLeases(ctx context.Context) {
 	every := time.NewTicker(r.config.LeaseTime / 3)
 	defer every.Stop()
 	for {
+		if r.config.Yield != nil && r.config.Yield() {
+			r.yield(ctx)
+			return
+		}
 		asked := time.Now()
 		held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, leaseNames()...)
 		if err == nil {
@@ -41,8 +45,9 @@ func (r *Relay) keepLeases(ctx context.Context) {
 				}
 			}
 			r.held.Store(int32(len(held)))
-		} else if ctx.Err() == nil {
-			r.trouble(err)
+		}
+		if ctx.Err() == nil {
+			r.report(&r.leasing, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -59,4 +64,15 @@ func (r *Relay) unlease(ctx context.Context) {
 	if err := r.config.Store.Unlease(release, r.config.Node, leaseNames()...); err != nil {
 		r.config.Logger.Debug("the relay's leases were not given back; they end by themselves", "cause", err)
 	}
+}
+
+// yield leaves every shard to other nodes.
+func (r *Relay) yield(ctx context.Context) {
+	r.config.Logger.Warn("a node with a later model follows the change log of this store; this one leaves that to it")
+	for _, w := range r.shards {
+		w.until.Store(0)
+	}
+	r.held.Store(0)
+	r.unlease(ctx)
+	<-ctx.Done()
 }

@@ -24,7 +24,9 @@ type Config struct {
 	Store     store.Store
 	Node      string // names this node among those that share the store
 	Consumers []Consumer
-	Logger    *slog.Logger  // default slog.Default()
+	Logger    *slog.Logger // default slog.Default()
+	// Yield tells that this node must leave the relay to others, for good. Default: it need not.
+	Yield     func() bool
 	LeaseTime time.Duration // how long a dead node's shards stay idle; default 3 s
 	Tick      time.Duration // how often work is looked for without a hint; default 1 s
 }
@@ -72,7 +74,7 @@ type Relay struct {
 	shards   [Shards]*worker
 	lag      *lags
 	held     atomic.Int32
-	failing  atomic.Pointer[string] // why it does not get on; nil while all is well
+	leasing  atomic.Pointer[string] // why leases are not renewed; nil while they are
 
 	mu   sync.Mutex
 	said map[store.Partition]uint64 // versions that partitions stop at, as far as it was logged
@@ -134,8 +136,13 @@ func (r *Relay) Held() int { return int(r.held.Load()) }
 
 // Failing tells why the relay does not get on; "" while all is well.
 func (r *Relay) Failing() string {
-	if s := r.failing.Load(); s != nil {
+	if s := r.leasing.Load(); s != nil {
 		return *s
+	}
+	for _, w := range r.shards {
+		if s := w.failing.Load(); s != nil {
+			return *s
+		}
 	}
 	return ""
 }
@@ -160,15 +167,16 @@ func (r *Relay) Run(ctx context.Context) {
 	r.unlease(ctx)
 }
 
-func (r *Relay) trouble(err error) {
-	text := err.Error()
-	if old := r.failing.Swap(&text); old == nil {
-		r.config.Logger.Warn("the relay does not get on; what follows commits is late", "cause", err)
+// report notes how a part of the relay does, and tells when that changes.
+func (r *Relay) report(part *atomic.Pointer[string], err error) {
+	if err == nil {
+		if part.Load() != nil && part.Swap(nil) != nil {
+			r.config.Logger.Info("the relay gets on again")
+		}
+		return
 	}
-}
-
-func (r *Relay) fine() {
-	if old := r.failing.Swap(nil); old != nil {
-		r.config.Logger.Info("the relay gets on again")
+	text := err.Error()
+	if old := part.Swap(&text); old == nil {
+		r.config.Logger.Warn("the relay does not get on; what follows commits is late", "cause", err)
 	}
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -16,6 +17,8 @@ type worker struct {
 	shard Shard
 	hint  chan struct{}
 	until atomic.Int64 // when the lease ends, by this node's clock; 0: not held
+
+	failing atomic.Pointer[string] // why it does not get on; nil while all is well
 }
 
 func (w *worker) wake() {
@@ -54,45 +57,42 @@ func (w *worker) run(ctx context.Context) {
 			hinted = true
 			continue
 		}
-		next, err := w.round(ctx, hinted)
-		switch {
-		case ctx.Err() != nil:
+		next, partial, err := w.round(ctx, hinted)
+		if ctx.Err() != nil {
 			return
-		case err != nil:
+		}
+		w.relay.report(&w.failing, cmp.Or(err, partial))
+		if err != nil {
 			failures++
 			wait = min(50*time.Millisecond<<min(failures, 6), 2*time.Second)
-			w.relay.trouble(err)
-		default:
-			failures, hinted = 0, false
-			wait = min(wait, next)
-			w.relay.fine()
+			continue
 		}
+		failures, hinted = 0, false
+		wait = min(wait, next)
 	}
 }
 
-// round relays until nothing lags, if that is asked for, and gives every consumer its turn.
-func (w *worker) round(ctx context.Context, relay bool) (next time.Duration, err error) {
-	var stopped error
+// round relays until nothing lags, if that is asked for, and gives every consumer its turn. partial
+// says what does not get on while all else does; err, why nothing does.
+func (w *worker) round(ctx context.Context, relay bool) (next time.Duration, partial, err error) {
 	if relay {
 		for _, f := range w.relay.families {
 			held, err := w.drain(ctx, f)
 			if err != nil {
-				return 0, err
+				return 0, nil, err
 			}
-			if stopped == nil {
-				stopped = held
-			}
+			partial = cmp.Or(partial, held)
 		}
 	}
 	next = w.relay.config.Tick
 	for _, c := range w.relay.config.Consumers {
 		again, err := c.Turn(ctx, w.shard)
 		if err != nil {
-			return 0, err
+			partial, again = cmp.Or(partial, err), w.relay.config.Tick
 		}
 		next = min(next, again)
 	}
-	return next, stopped
+	return next, partial, nil
 }
 
 const (

@@ -14,51 +14,48 @@ type Books struct {
 
 	Family *model.Family // "partita_work", by bucket: 0 to model.Buckets-1
 	Job    *model.Entity // key id
-	Timer  *model.Entity // key name
-	Since  *model.Entity // key view, source: from which version of a source partition a view follows
-	Build  *model.Entity // key view
+	Since  *model.Entity // key view, source: the version that a view that was built has of a source partition; it follows from there
+	Build  *model.Entity // key view: in the first bucket of each shard, how far a view is built from the shard's partitions
 
 	// Applied holds, for each view, in the partitions of its rows, the version of each source
 	// partition that was applied last: key source.
 	Applied map[*model.View]*model.Entity
+	// Folded holds, for each view that folds, beside each of its rows what the row's figures are
+	// computed from: the number of rows of the source, exact sums, and the number of values in them.
+	Folded map[*model.View]*model.Entity
 
-	// Due lists pending jobs of a bucket, those that are due first.
-	Due *model.Read
-	// Dead lists dead letters of a bucket.
-	Dead *model.Read
+	Clock *model.Family // "partita_clock", by schedule
+	Timer *model.Entity // one row: when the schedule fires next
+
+	Due     *model.Read // pending jobs of a bucket and lane, those that are due first
+	Lanes   *model.Read // pending jobs of a bucket by lane, one at a time
+	Letters *model.Read // dead letters of a bucket by lane
+	Closed  *model.Read // rows of a bucket that say that a lane is closed
+
+	deaf map[*model.Family]bool // see Hear
 }
-
-// The states of a job.
-const (
-	Pending = "pending"
-	DeadJob = "dead"
-)
 
 // Extend derives the store's model.
 func Extend(m *model.Model) *Books {
 	extended := *m
-	b := &Books{Store: &extended, Applied: map[*model.View]*model.Entity{}}
+	b := &Books{Store: &extended, Applied: map[*model.View]*model.Entity{}, Folded: map[*model.View]*model.Entity{}}
 	x := extender{m: &extended}
 	extended.Families = append([]*model.Family(nil), m.Families...)
 	extended.Entities = append([]*model.Entity(nil), m.Entities...)
 
 	b.Family = &model.Family{ID: len(extended.Families), Name: "partita_work"}
 	b.Family.By = &model.Field{Name: "bucket", Type: integer, Implied: true}
-	extended.Families = append(extended.Families, b.Family)
+	b.Clock = &model.Family{ID: b.Family.ID + 1, Name: "partita_clock"}
+	b.Clock.By = &model.Field{Name: "schedule", Type: text(64), Implied: true}
+	extended.Families = append(extended.Families, b.Family, b.Clock)
 
-	b.Job = x.entity("partita_job", b.Family, 1,
-		field("id", text(200)),
-		field("kind", text(20)), field("state", text(10)), field("event", text(64)), field("target", text(2000)),
-		field("due", instant), field("attempts", integer), field("made", instant),
-		field("family", text(64)), field("source", text(1000)), field("version", integer),
-		field("data", text(4<<20)), null("error", text(2000)))
-	b.Timer = x.entity("partita_timer", b.Family, 1, field("name", text(64)), field("due", instant))
+	x.work(b)
 	b.Since = x.entity("partita_since", b.Family, 2, field("view", text(64)), field("source", text(1000)), field("version", integer))
-	b.Build = x.entity("partita_build", b.Family, 1, field("view", text(64)), field("after", text(1000)), field("done", model.Type{Kind: model.KindBool}))
+	b.Build = x.entity("partita_building", b.Family, 1, field("view", text(64)), field("definition", text(64)), field("state", text(10)),
+		field("bucket", integer), field("after", text(1000)), field("to_bucket", integer), field("upto", text(1000)), field("at", instant))
 	for _, v := range m.Views {
-		b.Applied[v] = x.entity("partita_applied_"+v.Name, v.Family, 1, field("source", text(1000)), field("version", integer))
+		x.view(b, v)
 	}
-	b.Due, b.Dead = x.jobs(b.Job, "partita_due", Pending), x.jobs(b.Job, "partita_dead", DeadJob)
 	return b
 }
 
@@ -92,39 +89,38 @@ func (x *extender) entity(name string, f *model.Family, keys int, fields ...*mod
 	return e
 }
 
-// jobs makes the read that lists the jobs of one state by their time, with its index.
-func (x *extender) jobs(e *model.Entity, name, state string) *model.Read {
-	due, st := e.Field("due"), e.Field("state")
-	r := &model.Read{
-		Name: name, Of: e, List: true, Internal: true, Fields: e.Fields, Page: 256,
-		Params: []*model.Input{{Field: e.Fields[0], Required: true}},
-		Where:  []model.Cond{{Field: st, Values: []model.Value{model.String(state)}}},
-		Range:  due,
-		Sort:   []model.Order{{Field: due}, {Field: e.Key[0]}},
-	}
-	ix := &model.Index{Name: "by_state_due", Entity: e, Equal: []*model.Field{st}, Order: r.Sort}
-	if len(e.Indexes) == 0 {
-		e.Indexes = []*model.Index{ix}
-	}
-	r.IndexOf = []*model.Index{e.Indexes[0]}
-	return r
-}
-
-// JobOf gives the place of a job's fields, for those who make and read them.
-func (b *Books) JobOf(name string) int { return b.Job.Field(name).Pos }
-
 // Follow tells which families have consumers: those that views are made from, and those whose
-// writes emit events. It is what store.Options.Follow asks for.
+// writes emit events that are heard. It is what store.Options.Follow asks for.
 func (b *Books) Follow(f *model.Family) bool {
 	for _, v := range b.Store.Views {
 		if v.From.Family == f {
 			return true
 		}
 	}
+	if b.deaf[f] {
+		return false
+	}
 	for _, e := range b.Store.Events {
 		if e.Family == f {
 			return true
 		}
 	}
-	return f == b.Family && len(b.Store.Schedules) > 0
+	return f == b.Clock && len(b.Store.Schedules) > 0
+}
+
+// Hear says which events anybody hears, so that families without any need not be followed. Without
+// it every event counts. It must be called before the store is opened.
+func (b *Books) Hear(heard func(*model.Event) bool) {
+	deaf := map[*model.Family]bool{}
+	for _, e := range b.Store.Events {
+		if e.Family != nil {
+			deaf[e.Family] = true
+		}
+	}
+	for _, e := range b.Store.Events {
+		if e.Family != nil && heard(e) {
+			delete(deaf, e.Family)
+		}
+	}
+	b.deaf = deaf
 }
