@@ -315,10 +315,14 @@ func (g *Group) accept(w *Write, t *tx, outcome []byte) {
 }
 
 func (g *Group) keep(w *Write, p *part, body []byte) {
+	made := w.Key.Made
+	if made.IsZero() {
+		made = w.Now
+	}
 	g.kept[outcomeKey{w.Partition, w.Key.Hash}] = len(g.outcomes)
 	g.outcomes = append(g.outcomes, KeptOutcome{
 		Partition: w.Partition, Hash: w.Key.Hash,
-		Outcome: Outcome{Fingerprint: w.Key.Fingerprint, Version: p.version, Time: w.Now, Body: body},
+		Outcome: Outcome{Fingerprint: w.Key.Fingerprint, Version: p.version, Time: made, Body: body},
 	})
 }
 

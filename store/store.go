@@ -25,6 +25,10 @@ type Store interface {
 	// Head gives the version of a partition; 0 for one that was never written.
 	Head(ctx context.Context, p Partition) (uint64, error)
 
+	// Outcome gives what is kept under the hash of a key in a partition, by the latest commit; nil for
+	// none, as for a write that is still under way.
+	Outcome(ctx context.Context, p Partition, hash [32]byte) (*Outcome, error)
+
 	// Changes gives the changes of a partition with versions above after, in order, at most limit.
 	// If the first of them was pruned already, the error has code fault.NotFound.
 	Changes(ctx context.Context, p Partition, after uint64, limit int) ([]*Change, error)
@@ -172,8 +176,9 @@ type WriteResult struct {
 
 // Key identifies repeats of one request within a partition.
 type Key struct {
-	Hash        [32]byte // of principal and Idempotency-Key
-	Fingerprint [32]byte // of write, body and If-Match: another one means fault.KeyReused
+	Hash        [32]byte  // of principal and Idempotency-Key
+	Fingerprint [32]byte  // of write, body and If-Match: another one means fault.KeyReused
+	Made        time.Time // from when on the outcome's age counts; zero: the write's Now
 }
 
 // Need is a row that a write will look at.

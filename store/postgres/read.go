@@ -196,6 +196,23 @@ func (s *Store) Head(ctx context.Context, p store.Partition) (uint64, error) {
 	return uint64(version), s.failure(err)
 }
 
+// Outcome gives what is kept under the hash of a key.
+func (s *Store) Outcome(ctx context.Context, p store.Partition, hash [32]byte) (*store.Outcome, error) {
+	rows, err := s.readers.Query(ctx, s.books[p.Family].Outcome, argument(p.Value), hash[:])
+	if err != nil {
+		return nil, s.failure(err)
+	}
+	var o *store.Outcome
+	err = eachRow(rows, func(raw [][]byte) error {
+		o = &store.Outcome{
+			Fingerprint: [32]byte(raw[0]), Version: binary.BigEndian.Uint64(raw[1]),
+			Time: time.UnixMicro(int64(binary.BigEndian.Uint64(raw[2]))).UTC(), Body: append([]byte(nil), raw[3]...),
+		}
+		return nil
+	})
+	return o, s.failure(err)
+}
+
 // Changes gives changes in the order of versions.
 func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, limit int) ([]*store.Change, error) {
 	rows, err := s.readers.Query(ctx, s.books[p.Family].Changes, argument(p.Value), int64(after), limit)

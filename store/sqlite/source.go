@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -13,11 +14,14 @@ import (
 )
 
 // source is the writer's connection inside its transaction, as a group of writes sees it.
-type source struct{ *conn }
+type source struct {
+	*conn
+	failed error // what went wrong last in the engine, within this transaction
+}
 
-func (s source) Head(p store.Partition) (uint64, error) {
+func (s *source) Head(p store.Partition) (uint64, error) {
 	v, err := s.head(p)
-	return v, sourceFault(err)
+	return v, s.fault(err)
 }
 
 func (c *conn) head(p store.Partition) (uint64, error) {
@@ -36,9 +40,18 @@ func (c *conn) head(p store.Partition) (uint64, error) {
 	return uint64(stmt.ColumnInt64(0)), stmt.Err()
 }
 
-func (s source) Outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error) {
+func (s *source) Outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error) {
 	o, err := s.outcome(p, hash)
-	return o, sourceFault(err)
+	return o, s.fault(err)
+}
+
+// Outcome gives what is kept under the hash of a key, by the latest commit.
+func (s *Store) Outcome(ctx context.Context, p store.Partition, hash [32]byte) (o *store.Outcome, err error) {
+	err = s.with(ctx, func(c *conn) error {
+		o, err = c.outcome(p, &hash)
+		return err
+	})
+	return o, err
 }
 
 func (c *conn) outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error) {
@@ -66,9 +79,9 @@ func (c *conn) outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error
 	return o, stmt.Err()
 }
 
-func (s source) Get(p store.Partition, e *model.Entity, key []model.Value) (*model.Row, error) {
+func (s *source) Get(p store.Partition, e *model.Entity, key []model.Value) (*model.Row, error) {
 	r, err := s.get(p, e, key)
-	return r, sourceFault(err)
+	return r, s.fault(err)
 }
 
 func (c *conn) get(p store.Partition, e *model.Entity, key []model.Value) (*model.Row, error) {
@@ -89,9 +102,9 @@ func (c *conn) get(p store.Partition, e *model.Entity, key []model.Value) (*mode
 	return c.row(stmt, 0, e, &model.Row{})
 }
 
-func (s source) List(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
+func (s *source) List(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
 	rows, err := s.list(p, e, equal, limit)
-	return rows, sourceFault(err)
+	return rows, s.fault(err)
 }
 
 func (c *conn) list(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
@@ -133,9 +146,9 @@ func (c *conn) list(p store.Partition, e *model.Entity, equal []model.Cond, limi
 	return c.rows(stmt, e)
 }
 
-func (s source) Expired(p store.Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
+func (s *source) Expired(p store.Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
 	rows, err := s.expired(p, e, now, limit)
-	return rows, sourceFault(err)
+	return rows, s.fault(err)
 }
 
 func (c *conn) expired(p store.Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
@@ -163,9 +176,9 @@ func (c *conn) rows(stmt *sqlite3.Stmt, e *model.Entity) (rows []*model.Row, err
 	return rows, stmt.Err()
 }
 
-func (s source) Counter(p store.Partition, e *model.Entity, f *model.Field) (int64, error) {
+func (s *source) Counter(p store.Partition, e *model.Entity, f *model.Field) (int64, error) {
 	n, err := s.counter(p, e, f)
-	return n, sourceFault(err)
+	return n, s.fault(err)
 }
 
 func (c *conn) counter(p store.Partition, e *model.Entity, f *model.Field) (int64, error) {
@@ -184,10 +197,13 @@ func (c *conn) counter(p store.Partition, e *model.Entity, f *model.Field) (int6
 	return stmt.ColumnInt64(0), stmt.Err()
 }
 
-// sourceFault is what a write is told whose look at the store failed.
-func sourceFault(err error) error {
+// fault is what a write is told whose look at the store failed. The group is told by failed.
+func (s *source) fault(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, ours := errors.AsType[*fault.Error](err); !ours {
+		s.failed = err
 	}
 	return readFault(context.Background(), err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/store"
@@ -42,6 +43,46 @@ func repeatIsReplayed(b *bench) {
 	b.Commit(context.Background(), other)
 	if other.Result.Replayed {
 		b.Fatal("a key counts within its partition only")
+	}
+}
+
+func outcomeCanBeRead(b *bench) {
+	p := b.account("p")
+	made := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	done := b.write(p, func(tx store.Tx) ([]byte, error) {
+		_, err := tx.Insert(b.entity("order"), b.order(p, "1", "", "a", 1, "x"))
+		return []byte("done"), err
+	})
+	done.Key = &store.Key{Hash: [32]byte{1}, Fingerprint: [32]byte{2}, Made: made}
+	refused := b.write(p, func(store.Tx) ([]byte, error) { return nil, fault.New(fault.GuardFailed, "No.") })
+	refused.Key = &store.Key{Hash: [32]byte{3}, Fingerprint: [32]byte{4}}
+	refused.Refuse = func(error) []byte { return []byte("refused") }
+	b.Commit(context.Background(), done, refused)
+	b.no(done.Result.Err)
+	b.is(refused.Result.Err, fault.GuardFailed)
+
+	for range 2 {
+		o, err := b.Outcome(context.Background(), p, [32]byte{1})
+		b.no(err)
+		if o == nil || o.Fingerprint != ([32]byte{2}) || o.Version != 1 || !o.Time.Equal(made) || string(o.Body) != "done" {
+			b.Fatalf("the outcome reads as %+v", o)
+		}
+		o, err = b.Outcome(context.Background(), p, [32]byte{3})
+		b.no(err)
+		if o == nil || o.Fingerprint != ([32]byte{4}) || !o.Time.Equal(refused.Now) || string(o.Body) != "refused" {
+			b.Fatalf("the refusal reads as %+v", o)
+		}
+		b.reopen(store.Options{})
+	}
+	for _, nothing := range []struct {
+		p    store.Partition
+		hash [32]byte
+	}{{p, [32]byte{9}}, {b.account("q"), [32]byte{1}}} {
+		o, err := b.Outcome(context.Background(), nothing.p, nothing.hash)
+		b.no(err)
+		if o != nil {
+			b.Fatalf("an outcome that was never kept reads as %+v", o)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ var contract = []struct {
 	{"CountersHaveNoGaps", countersHaveNoGaps},
 	{"AllTypesRoundTrip", allTypesRoundTrip},
 	{"RepeatIsReplayed", repeatIsReplayed},
+	{"OutcomeCanBeRead", outcomeCanBeRead},
 	{"RepeatWithinAGroup", repeatWithinAGroup},
 	{"RefusalIsKept", refusalIsKept},
 	{"TransientFailureIsNotKept", transientFailureIsNotKept},
