@@ -15,6 +15,7 @@ type shard struct {
 	entries int
 	records map[string]*record
 	flights map[flightKey]*flight // the running one of each answer
+	doubts  map[string]uint64     // by partition: a version of which nobody knows whether it is there
 	order   uint64                // numbers arrivals of readers and starts of flights, as they happen
 	found   foundQueue
 	missing queue
@@ -23,6 +24,7 @@ type shard struct {
 func (s *shard) init(c *Cache) {
 	s.c = c
 	s.flights = map[flightKey]*flight{}
+	s.doubts = map[string]uint64{}
 	s.clear()
 }
 
@@ -48,6 +50,7 @@ func (s *shard) pin(partition string) *record {
 	rec := s.records[partition]
 	if rec == nil {
 		rec = &record{key: partition}
+		rec.floor.Store(s.doubts[partition])
 		s.records[partition] = rec
 		s.c.room.missing.Add(rec.overhead())
 		s.c.counts.partitions.Add(1)
