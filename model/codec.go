@@ -96,7 +96,7 @@ func (f *Field) bounds(v Value) problem {
 		return outside("must be at most " + string(AppendText(nil, f.Max)))
 	}
 	if f.Pattern != nil && v.kind == StringValue && !f.Pattern.MatchString(v.s) {
-		return outside("must match the pattern " + f.Pattern.String())
+		return outside("must match the pattern " + strings.TrimSuffix(strings.TrimPrefix(f.Pattern.String(), "^(?:"), ")$"))
 	}
 	return problem{}
 }

@@ -116,7 +116,7 @@ func (k *compiler) label(x *Metric, n *node, t Type, env *Env, what string) bool
 	}
 	k.refuse(n.spot, "%s is by %s, which is %s", what, path, shown).
 		why("each value is a series of its own that is kept for ever").
-		fix("name an enum, a bool or a string(%d) at most, or compute one of a few words, such as order.total > 100 ? 'large' : 'small'", longestLabel)
+		fix("name an enum, a bool or a string(%d) at most that is not in a key, or compute one of a few words, such as order.total > 100 ? 'large' : 'small'", longestLabel)
 	return false
 }
 

@@ -57,14 +57,14 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		fault.Internal, fault.BadRequest, fault.InvalidInput, fault.OutOfBounds, fault.BadCursor, fault.TooLarge, fault.UnsupportedMedia, fault.NotAcceptable,
 		fault.MethodNotAllowed, fault.Unauthenticated, fault.Forbidden, fault.UnknownPattern, fault.NotFound, fault.MissingRow, fault.GuardFailed, fault.Exists,
 		fault.NotUnique, fault.TooMany, fault.Precondition, fault.KeyReused, fault.InFlight, fault.QuotaExceeded, fault.Overloaded, fault.Unavailable, fault.Behind,
-		fault.Deadline, fault.NotActive,
+		fault.Deadline, fault.Gone, fault.NotActive,
 	} {
 		p, _ := problemOf(&fault.Error{Code: code, Message: "m"})
 		if p.Status < 400 || p.Title == "" || p.Type != typePrefix+string(code) {
 			t.Errorf("%s: %+v", code, p)
 		}
 	}
-	if len(kinds) != 27 {
+	if len(kinds) != 28 {
 		t.Errorf("%d kinds: this list is not complete", len(kinds))
 	}
 	if p, _ := problemOf(&fault.Error{Code: "made_up", Message: "inner"}); p.Status != 500 || strings.Contains(p.Detail, "inner") {

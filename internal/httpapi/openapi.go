@@ -94,6 +94,11 @@ func (d *describer) document() object {
 	if len(d.model.Writes) > 0 {
 		paths = paths.with("/v1/batch", obj("post", d.batch()))
 	}
+	for _, f := range d.model.Feeds {
+		if served(f.Allow) {
+			paths = paths.with("/v1/feeds/"+f.Name+"/{"+f.Of[0].Family.By.Name+"}", obj("get", d.feed(f)))
+		}
+	}
 	paths = append(paths, aroundPaths()...)
 	about := "Rows live in partitions. A write is one transaction in one partition; each commit takes the partition's next version, " +
 		"which answers name in Partita-Version."

@@ -15,6 +15,7 @@ import (
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -47,7 +48,12 @@ func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service 
 	answers := cache.New(cache.Config{})
 	t.Cleanup(answers.Close)
 	var err error
-	s.store, err = sqlite.Open(t.Context(), sqlite.Config{Dir: t.TempDir(), Model: m, Options: store.Options{OnChange: engine.Invalidation(m, answers)}})
+	hub := feed.NewHub()
+	invalidate := engine.Invalidation(m, answers)
+	s.store, err = sqlite.Open(t.Context(), sqlite.Config{Dir: t.TempDir(), Model: m, Options: store.Options{OnChange: func(c *store.Change) {
+		invalidate(c)
+		hub.Tell(c)
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +76,8 @@ func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := httpapi.Config{Engine: paths, Verifier: verifier, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	feeds := httpapi.Feeds{Hub: hub, Log: s.store, Allow: paths.MayFollow, Incarnation: s.store.Info().Incarnation, Beat: time.Minute}
+	cfg := httpapi.Config{Engine: paths, Verifier: verifier, Feeds: feeds, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	if change != nil {
 		change(&cfg)
 	}
