@@ -66,7 +66,7 @@ type buildPlaces struct{ view, definition, state, bucket, after, toBucket, upto,
 
 func buildPlacesOf(e *model.Entity) buildPlaces {
 	at := func(name string) int { return e.Field(name).Pos }
-	return buildPlaces{at("view"), at("definition"), at("state"), at("bucket"), at("after"), at("to_bucket"), at("upto"), at("at")}
+	return buildPlaces{at("view"), at("definition"), at("state"), at("from_bucket"), at("after"), at("to_bucket"), at("upto"), at("at")}
 }
 
 func (b *buildPlaces) read(row *model.Row) buildState {

@@ -52,7 +52,7 @@ func Extend(m *model.Model) *Books {
 	x.work(b)
 	b.Since = x.entity("partita_since", b.Family, 2, field("view", text(64)), field("source", text(1000)), field("version", integer))
 	b.Build = x.entity("partita_building", b.Family, 1, field("view", text(64)), field("definition", text(64)), field("state", text(10)),
-		field("bucket", integer), field("after", text(1000)), field("to_bucket", integer), field("upto", text(1000)), field("at", instant))
+		field("from_bucket", integer), field("after", text(1000)), field("to_bucket", integer), field("upto", text(1000)), field("at", instant))
 	for _, v := range m.Views {
 		x.view(b, v)
 	}
