@@ -240,6 +240,12 @@ type Options struct {
 	// OnChange is called for every change of this node's own commits, after they are durable and
 	// before Commit returns, in the order of versions within a partition. It must be quick.
 	OnChange func(*Change)
+	// OnDoubt is called, before anything else of the partition is committed by this node, for a commit
+	// that was sent and not answered: it may take the partition to this version, now or a little later.
+	// OnSettled tells what came of it, after OnChange where it took place. Both must be quick. A store
+	// that always knows calls neither.
+	OnDoubt   func(p Partition, version uint64)
+	OnSettled func(p Partition, version uint64, committed bool)
 	// Follow tells whether the changes of a family are relayed to consumers. Families that are not
 	// never lag. Default: none is.
 	Follow func(*model.Family) bool

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,10 +89,26 @@ func Invalidation(m *model.Model, c *cache.Cache) func(*store.Change) {
 			tags = m.Touches(tags, &change.Rows[i])
 		}
 		c.Apply(cache.Message{
-			Partition: string(appendPartition(nil, change.Partition.Family, change.Partition.Value)),
+			Partition: CacheName(change.Partition),
 			Version:   change.Version, Tags: tags, All: change.Foreign,
 		})
 	}
+}
+
+// CacheName gives the name under which a cache knows a partition.
+func CacheName(p store.Partition) string { return string(appendPartition(nil, p.Family, p.Value)) }
+
+// FromCacheName gives the partition that a cache knows under a name; ok is false where the model has
+// no such family.
+func FromCacheName(m *model.Model, name string) (p store.Partition, ok bool) {
+	family, text, _ := strings.Cut(name, "\x00")
+	for _, f := range m.Families {
+		if f.Name == family {
+			v, err := f.By.Parse(text)
+			return store.Partition{Family: f, Value: v}, err == nil
+		}
+	}
+	return p, false
 }
 
 // unrecorded is the Recorder of those who measure nothing.

@@ -17,12 +17,19 @@ import (
 // they are one transaction.
 type doubt struct {
 	changes []*store.Change
+	heads   []store.HeadWrite
 	before  uint64 // version of the first change's partition before the group
 }
 
+const (
+	settleEvery  = 50 * time.Millisecond  // while the group's callers wait
+	settleLater  = 250 * time.Millisecond // once they have been told that it is not known
+	settleWithin = 2 * time.Second        // one look, when nobody waits for it
+)
+
 // doubtful settles, within the store's timeout, whether a group was committed, and fills the Results
 // of its writes. Where the database cannot be asked by then, their outcome is unknown, and the doubt
-// is settled before the next group.
+// is settled before the next group, or as soon as the database is there.
 func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
@@ -31,31 +38,34 @@ func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
 		fail(ws, unreachableNow(nil), false)
 		return
 	}
-	d := &doubt{changes: slices.Clone(g.Changes())}
+	d := &doubt{changes: slices.Clone(g.Changes()), heads: slices.Collect(g.Heads)}
 	first := d.changes[0]
-	for h := range g.Heads {
+	for _, h := range d.heads {
 		if h.Partition == first.Partition {
 			d.before = h.Before
 		}
+		s.options.OnDoubt(h.Partition, h.After)
 	}
 	for {
 		committed, err := s.ask(ctx, d)
 		switch {
 		case err == nil && committed:
-			s.tell(d)
+			s.settled(d, true)
 			return // the Results stand
 		case err == nil:
+			s.settled(d, false)
 			fail(ws, unreachableNow(nil), false)
 			return
 		case ctx.Err() != nil:
 			s.doubt = d
+			go s.settleLater()
 			fail(ws, fault.Wrap(fault.Deadline, err,
 				"The store went away while it was storing this; whether it was stored is not known yet. Ask again with the same Idempotency-Key."), true)
 			return
 		}
 		select { // the database is away: its return has no signal
 		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(settleEvery):
 		}
 	}
 }
@@ -69,16 +79,49 @@ func (s *Store) settleDoubt(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if committed {
-		s.tell(s.doubt)
-	}
+	s.settled(s.doubt, committed)
 	s.doubt = nil
 	return nil
 }
 
-func (s *Store) tell(d *doubt) {
-	for _, c := range d.changes {
-		s.onChange(c)
+// settleLater asks until the doubt is settled, by this or by the next group, or the store is closed.
+// The asking itself is done by the writer, to whom the doubt belongs.
+func (s *Store) settleLater() {
+	again := time.NewTicker(settleLater)
+	defer again.Stop()
+	for settled := false; !settled; {
+		select {
+		case <-again.C:
+		case <-s.done:
+			return
+		}
+		err := s.queue.Do(context.Background(), func() {
+			if settled = s.doubt == nil; settled {
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), settleWithin)
+			defer cancel()
+			committed, err := s.ask(ctx, s.doubt)
+			if settled = err == nil; settled {
+				s.settled(s.doubt, committed)
+				s.doubt = nil
+			}
+		})
+		if err != nil {
+			return // the store is being closed
+		}
+	}
+}
+
+// settled tells what came of a group.
+func (s *Store) settled(d *doubt, committed bool) {
+	if committed {
+		for _, c := range d.changes {
+			s.onChange(c)
+		}
+	}
+	for _, h := range d.heads {
+		s.options.OnSettled(h.Partition, h.After, committed)
 	}
 }
 

@@ -70,6 +70,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.OnChange == nil {
 		c.OnChange = func(*store.Change) {}
 	}
+	if c.OnDoubt == nil || c.OnSettled == nil {
+		c.OnDoubt, c.OnSettled = func(store.Partition, uint64) {}, func(store.Partition, uint64, bool) {}
+	}
 	if err := sqltext.Check(c.Model); err != nil {
 		return nil, err
 	}
