@@ -124,7 +124,7 @@ func (tx *Tx) Insert(entity string, row any) error {
 			if given[f.Pos] {
 				continue
 			}
-			if values[f.Pos], err = engine.Default(stx, tx.in.Now, e, f); err != nil {
+			if values[f.Pos], err = tx.in.Default(stx, e, f); err != nil {
 				return err
 			}
 		}

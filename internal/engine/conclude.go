@@ -1,65 +1,11 @@
 package engine
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"slices"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
-
-// Default gives the value of a field that nobody gave, for a row that tx is about to insert. The
-// error, where the field has no default and must not be null, is a *fault.Error of code InvalidInput.
-func Default(tx store.Tx, now time.Time, entity *model.Entity, f *model.Field) (model.Value, error) {
-	switch f.Default {
-	case model.DefaultLiteral:
-		return f.DefaultValue, nil
-	case model.DefaultNow:
-		if f.Type.Kind == model.KindDate {
-			return model.DateDays(now.Unix() / (24 * 60 * 60)), nil
-		}
-		return model.Time(now), nil
-	case model.DefaultNew:
-		return model.String(uuid.Must(uuid.NewV7()).String()), nil
-	case model.DefaultRandom:
-		return random(f), nil
-	case model.DefaultNext:
-		n, err := tx.Next(entity, f)
-		return model.Int(n), err
-	}
-	if f.Type.Null {
-		return model.Null, nil
-	}
-	return model.Null, missing(f)
-}
-
-// random makes an unguessable value that fits the field.
-func random(f *model.Field) model.Value {
-	switch f.Type.Kind {
-	case model.KindUUID:
-		return model.String(uuid.New().String())
-	case model.KindInt:
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		return model.Int(int64(binary.BigEndian.Uint64(b[:]) >> 1))
-	case model.KindBytes:
-		b := make([]byte, f.Type.Size)
-		rand.Read(b)
-		return model.Bytes(string(b))
-	}
-	// 32 signs that cannot be taken for one another, so that a person can read one out.
-	const signs = "0123456789abcdefghjkmnpqrstvwxyz"
-	b := make([]byte, min(f.Type.Size, 32))
-	rand.Read(b)
-	for i := range b {
-		b[i] = signs[b[i]&31]
-	}
-	return model.String(string(b))
-}
 
 // emit adds the write's events to the change.
 func (r *run) emit() error {

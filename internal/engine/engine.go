@@ -36,6 +36,9 @@ type Input struct {
 	Args      *model.Args // by Write.Inputs
 	Claims    *model.Claims
 	Now       time.Time
+
+	seed *[32]byte // of an accepted write
+	made uint32    // values that Default has made
 }
 
 // Recorder takes measurements. Its methods are called on the hot path: they must not block.
@@ -91,6 +94,7 @@ type WriteRequest struct {
 	Claims         *model.Claims
 	IdempotencyKey string
 	IfMatch        string
+	Accepted       *Accepted // nil: the write is carried out as it comes
 }
 
 // WriteKind tells what a committed write was, for the answer's status.

@@ -11,7 +11,16 @@ import (
 
 // apply is the work of a write inside its transaction. It may run more than once.
 func (a *attempt) apply(tx store.Tx) ([]byte, error) {
-	a.done, a.steps = WriteResult{}, nil
+	a.done, a.steps, a.refused = WriteResult{}, nil, nil
+	if a.rule != nil {
+		if err := a.rule(tx); err != nil {
+			if fault.Transient(err) || fault.CodeOf(err) == fault.Internal {
+				return nil, err
+			}
+			a.refused = err // nothing was changed yet, so the refusal is kept as it is
+			return encodeRefusal(err), nil
+		}
+	}
 	var err error
 	if a.q.Write.Code {
 		err = a.code(tx)
@@ -27,7 +36,7 @@ func (a *attempt) apply(tx store.Tx) ([]byte, error) {
 // code runs the Go function of a `code: true` write.
 func (a *attempt) code(tx store.Tx) error {
 	body, err := a.e.handlers[a.q.Write.Name](a.ctx, tx, &Input{
-		Partition: a.write.Partition.Value, Args: a.q.Args, Claims: a.q.Claims, Now: a.write.Now})
+		Partition: a.write.Partition.Value, Args: a.q.Args, Claims: a.q.Claims, Now: a.write.Now, seed: a.seed()})
 	if err != nil {
 		return err
 	}
@@ -46,6 +55,8 @@ type run struct {
 	*attempt
 	tx      store.Tx
 	results [][]*model.Row // by step: what it left; empty for skipped ones and deletes
+	at      int            // the step that is being carried out
+	item    int            // the item of its list
 	created bool           // the first step made a new row
 	deleted bool           // nothing but deletes were done
 }
@@ -69,6 +80,7 @@ func (a *attempt) declared(tx store.Tx) error {
 func (r *run) step(i int, s *model.Step) error {
 	scope := r.scope
 	scope.Steps = r.steps[:i]
+	r.at, r.item = i, 0
 	switch {
 	case s.Each != nil:
 		if s.Each.Index >= len(r.q.Args.Items) {
@@ -76,7 +88,7 @@ func (r *run) step(i int, s *model.Step) error {
 		}
 		items := r.q.Args.Items[s.Each.Index]
 		for k := range items {
-			scope.Item = &items[k]
+			scope.Item, r.item = &items[k], k
 			if err := r.one(i, s, &scope); err != nil {
 				return err
 			}
@@ -180,7 +192,7 @@ func (r *run) insert(s *model.Step, key []model.Value, scope *model.Scope) (*mod
 		if given[f.Pos] {
 			continue
 		}
-		v, err := Default(r.tx, r.write.Now, s.Entity, f)
+		v, err := makeDefault(r.tx, r.write.Now, s.Entity, f, r.seed(), place{uint32(r.at), uint32(r.item), uint32(f.Pos)})
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,9 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	pending := make([]*attempt, 0, len(qs))
 	for i, q := range qs {
 		a, err := e.prepare(q)
+		if err == nil {
+			err = e.enter(a)
+		}
 		if err != nil {
 			errs[i] = err
 			continue
@@ -65,13 +68,29 @@ type attempt struct {
 	write store.Write
 
 	// What the last run of apply came to.
-	done  WriteResult
-	steps []*model.Row
+	done    WriteResult
+	steps   []*model.Row
+	refused error // by rule
+
+	// rule is the check of the rules that look at loaded rows, where a refusal is an outcome to be
+	// kept: of an accepted write. Others have it as write.Check.
+	rule func(tx store.Tx) error
+}
+
+// seed gives what `new` and `random` are made of; nil: new ones each time.
+func (a *attempt) seed() *[32]byte {
+	if a.q.Accepted == nil {
+		return nil
+	}
+	return &a.q.Accepted.Seed
 }
 
 // prepare decides what can be decided without the store.
 func (e *Engine) prepare(q *WriteRequest) (*attempt, error) {
-	now := e.now().UTC().Truncate(time.Microsecond)
+	now := e.clock()
+	if q.Accepted != nil {
+		now = q.Accepted.Now
+	}
 	a := &attempt{e: e, q: q, scope: model.Scope{Now: now, Auth: q.Claims, Args: q.Args}}
 	a.write = store.Write{
 		Partition: store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]},
@@ -91,17 +110,29 @@ func (e *Engine) prepare(q *WriteRequest) (*attempt, error) {
 	if e.remote {
 		a.write.Needs = a.needs()
 	}
-	if q.IdempotencyKey == "" {
-		return a, nil
+	switch {
+	case q.Accepted != nil:
+		a.write.Key = &q.Accepted.Key
+	case q.IdempotencyKey != "":
+		a.write.Key = &store.Key{Hash: keyHash(q), Fingerprint: fingerprint(q)}
 	}
-	a.write.Key = &store.Key{Hash: keyHash(q), Fingerprint: fingerprint(q)}
-	a.write.Refuse = encodeRefusal
-	if !e.claim(a) {
-		return nil, &fault.Error{Code: fault.InFlight, RetryAfter: time.Second,
-			Message: "A request with this Idempotency-Key is being worked on right now; ask again in a moment."}
+	if a.write.Key != nil {
+		a.write.Refuse = encodeRefusal
 	}
 	return a, nil
 }
+
+// enter takes the key of a write for this node, where it has one.
+func (e *Engine) enter(a *attempt) error {
+	if a.write.Key != nil && !e.claim(a) {
+		return &fault.Error{Code: fault.InFlight, RetryAfter: time.Second,
+			Message: "A request with this Idempotency-Key is being worked on right now; ask again in a moment."}
+	}
+	return nil
+}
+
+// clock gives the time as writes have it.
+func (e *Engine) clock() time.Time { return e.now().UTC().Truncate(time.Microsecond) }
 
 // finish turns the store's result into the caller's.
 func (e *Engine) finish(a *attempt) (WriteResult, error) {
@@ -109,6 +140,8 @@ func (e *Engine) finish(a *attempt) (WriteResult, error) {
 	switch {
 	case r.Err != nil:
 		return WriteResult{}, r.Err
+	case a.refused != nil && !r.Replayed:
+		return WriteResult{}, a.refused
 	case r.Replayed:
 		result, err := decodeOutcome(r.Outcome)
 		result.Version, result.Replayed = r.Version, true
