@@ -29,6 +29,7 @@ type Books struct {
 
 	Due     *model.Read // pending jobs of a bucket and lane, those that are due first
 	Lanes   *model.Read // pending jobs of a bucket by lane, one at a time
+	Waiting *model.Read // all pending jobs of a bucket by lane
 	Letters *model.Read // dead letters of a bucket by lane
 	Closed  *model.Read // rows of a bucket that say that a lane is closed
 
