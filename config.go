@@ -32,6 +32,13 @@ type Config struct {
 	// "postgres://USER:PASSWORD@HOST:PORT/DATABASE". Default: the embedded SQLite store in DataDir.
 	Store string
 
+	// Bus are the URLs of the message bus, a NATS cluster with JetStream, such as
+	// "nats://10.0.0.1:4222". Default: with the embedded store a bus in this process, under DataDir,
+	// where the model needs one; with a shared store none, and then writes are not accepted for later.
+	Bus []string
+	// BacklogBytes bounds accepted writes that wait to be carried out. Default: 512 MiB, at least 32 MiB.
+	BacklogBytes int64
+
 	// Listen is the address of the API, or None. Port 0 takes a free port. Default: "127.0.0.1:8080".
 	Listen string
 	// Admin is the address of the page, /metrics, /status and profiles, or None.
@@ -90,6 +97,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.Admin, "127.0.0.1:8081")
 	fill(&c.CacheBytes, 64<<20)
 	fill(&c.MaxBody, 1<<20)
+	fill(&c.BacklogBytes, 512<<20)
 	fill(&c.RequestTimeout, 10*time.Second)
 	fill(&c.HandlerTimeout, 2*time.Second)
 	fill(&c.DrainTimeout, 10*time.Second)
@@ -128,11 +136,19 @@ func (c *Config) validate() error {
 	if err := storeurl.Check(c.Store); err != nil {
 		return fmt.Errorf("partita: Config.Store: %w", err)
 	}
+	for _, address := range c.Bus {
+		if err := checkBus(address); err != nil {
+			return fmt.Errorf("partita: Config.Bus: %w", err)
+		}
+	}
 	if n := len(c.Auth.Secret); n > 0 && n < 32 {
 		return fmt.Errorf("partita: Config.Auth.Secret has %d bytes: give at least 32, such as the output of `openssl rand -hex 32`", n)
 	}
 	if c.CacheBytes < 1<<20 {
 		return fmt.Errorf("partita: Config.CacheBytes is %d: give at least 1048576 (1 MiB)", c.CacheBytes)
+	}
+	if c.BacklogBytes < 32<<20 {
+		return fmt.Errorf("partita: Config.BacklogBytes is %d: give at least 33554432 (32 MiB)", c.BacklogBytes)
 	}
 	if c.MaxBody < 1 {
 		return fmt.Errorf("partita: Config.MaxBody is %d: give a number of bytes above 0", c.MaxBody)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/dashboard"
@@ -26,8 +27,10 @@ import (
 
 // node is a running App.
 type node struct {
+	name     string // among those that share the store or the bus
 	logger   *slog.Logger
 	store    store.Store
+	bus      *bus.Bus // nil: none
 	recorder *observe.Recorder
 	api      http.Handler
 
@@ -51,7 +54,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
+	n := &node{name: nodeName(), logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))
@@ -81,6 +84,9 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
 	n.onClose(func(context.Context) error { return n.store.Close() })
+	if n.bus, err = n.openBus(ctx, &c, a.model); err != nil {
+		return nil, err
+	}
 
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })

@@ -1,0 +1,69 @@
+package partita
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/partita-dev/partita/bus"
+	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/model"
+)
+
+// checkBus tells whether an address names a server of a bus.
+func checkBus(address string) error {
+	u, err := url.Parse(address)
+	if err == nil && (u.Scheme == "nats" || u.Scheme == "tls") && u.Host != "" {
+		return nil
+	}
+	shown := address
+	if err == nil {
+		shown = u.Redacted()
+	}
+	return fmt.Errorf("%q names no server of a message bus: give nats://HOST:PORT or tls://HOST:PORT", shown)
+}
+
+// openBus opens the bus that the node works with: the shared one where there is one, otherwise, where
+// the store is embedded too and the model has something to put on it, one in this process. nil: none.
+func (n *node) openBus(ctx context.Context, c *Config, m *model.Model) (*bus.Bus, error) {
+	config := bus.Config{Service: m.Service, Node: n.name, BacklogBytes: c.BacklogBytes, Logger: c.Logger}
+	switch {
+	case len(c.Bus) > 0:
+		config.URLs = c.Bus
+	case storeurl.Embedded(c.Store) && acceptsWrites(m):
+		config.Dir = filepath.Join(c.DataDir, "bus")
+	default:
+		return nil, nil
+	}
+	b, err := bus.Open(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("partita: %w", err)
+	}
+	n.onClose(func(context.Context) error { return b.Close() })
+	return b, nil
+}
+
+// acceptsWrites tells whether the model has writes that are carried out later.
+func acceptsWrites(m *model.Model) bool {
+	for _, w := range m.Writes {
+		if w.Async != model.Sync {
+			return true
+		}
+	}
+	return false
+}
+
+// nodeName names this run of this node among those that share a store or a bus.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "node"
+	}
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return host + "-" + hex.EncodeToString(b[:])
+}
