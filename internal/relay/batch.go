@@ -17,7 +17,13 @@ import (
 type Batch struct {
 	Writes []*store.Write // in the order in which they were added; Commit keeps it per partition
 	names  map[string]any
-	held   map[store.Partition]error
+	held   map[store.Partition]hold
+}
+
+// hold says from which version on a partition has to come again, and why.
+type hold struct {
+	version uint64
+	cause   error
 }
 
 // Add adds a write. Its Result is there in Settle, where an error that will not pass by itself is the
@@ -26,11 +32,16 @@ func (b *Batch) Add(w *store.Write) { b.Writes = append(b.Writes, w) }
 
 // Hold says, in Settle, that the changes of a partition must not count as relayed: they will be
 // followed again later.
-func (b *Batch) Hold(p store.Partition, cause error) {
+func (b *Batch) Hold(p store.Partition, cause error) { b.HoldFrom(p, 0, cause) }
+
+// HoldFrom is Hold for the changes from a version on.
+func (b *Batch) HoldFrom(p store.Partition, version uint64, cause error) {
 	if b.held == nil {
-		b.held = map[store.Partition]error{}
+		b.held = map[store.Partition]hold{}
 	}
-	b.held[p] = cause
+	if h, ok := b.held[p]; !ok || version < h.version {
+		b.held[p] = hold{version, cause}
+	}
 }
 
 // Keep gives what a consumer keeps with the batch under a name, made by fresh at first.
@@ -118,10 +129,18 @@ func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped 
 	if err := r.commit(ctx, b); err != nil {
 		return false, err
 	}
-	for p, cause := range b.held {
+	done = slices.DeleteFunc(done, func(l store.Lag) bool {
+		h, held := b.held[l.Partition]
+		return held && h.version <= began[l.Partition].Relayed+1
+	})
+	for i, l := range done {
+		if h, held := b.held[l.Partition]; held {
+			done[i].Relayed = min(l.Relayed, h.version-1)
+		}
+	}
+	for p, h := range b.held {
 		if lag, ok := began[p]; ok {
-			r.stop(stopped, p, stop{cause, oldest[p]}, lag.Relayed+1)
-			done = slices.DeleteFunc(done, func(l store.Lag) bool { return l.Partition == p })
+			r.stop(stopped, p, stop{h.cause, oldest[p]}, max(h.version, lag.Relayed+1))
 		}
 	}
 	return whole, r.config.Store.Relayed(ctx, done...)

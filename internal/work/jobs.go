@@ -40,7 +40,8 @@ func (x *extender) work(b *Books) {
 			IndexOf: []*model.Index{ix},
 		}
 	}
-	b.Lanes, b.Letters, b.Closed = list("partita_lanes", Pending, 1), list("partita_dead", Dead, Page), list("partita_closed", Closed, Page)
+	b.Lanes, b.Waiting = list("partita_lanes", Pending, 1), list("partita_waiting", Pending, Page)
+	b.Letters, b.Closed = list("partita_dead", Dead, Page), list("partita_closed", Closed, Page)
 	b.Due = list("partita_due", Pending, Page)
 	b.Due.By, b.Due.Range, b.Due.Sort = []*model.Field{lane}, due, ix.Order[1:]
 	b.Due.Params = append(b.Due.Params, &model.Input{Field: lane, Index: 1, Required: true})
