@@ -12,7 +12,8 @@ func (s *Store) Commit(ctx context.Context, ws ...*store.Write) { s.queue.Submit
 
 // write is the one goroutine that writes: group after group, until the queue is closed and empty.
 func (s *Store) write() {
-	group := store.NewGroup(source{s.writer})
+	s.source = &source{conn: s.writer}
+	group := store.NewGroup(s.source)
 	var items []store.Item
 	for {
 		items = s.queue.Take(items[:0])
@@ -62,21 +63,40 @@ func (s *Store) fail(items []store.Item, err error) {
 	}
 }
 
-// try carries out a group in one transaction. With an error nothing of it stands, unless the store
-// is broken by then.
-func (s *Store) try(group *store.Group, items []store.Item) (err error) {
-	group.Reset()
+// try carries out a group in one transaction and announces it. With an error nothing of it stands,
+// unless the store is broken by then.
+func (s *Store) try(group *store.Group, items []store.Item) error {
+	if err := s.transact(group, items); err != nil {
+		return err
+	}
+	if f := s.config.OnChange; f != nil {
+		for _, c := range group.Changes() {
+			f(c)
+		}
+	}
+	return nil
+}
+
+func (s *Store) transact(group *store.Group, items []store.Item) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // the engine itself failed, as for want of memory
 			err = fmt.Errorf("sqlite: %v", r)
+			inDoubt(items)
 			s.breakDown(err)
 		}
 	}()
+	group.Reset()
+	s.source.failed = nil
 	if err := s.begin(); err != nil {
 		return s.giveUp(err)
 	}
 	for _, it := range items {
 		group.Run(it.Write)
+	}
+	// Some failures of a mere look-up make SQLite roll back the transaction: what followed would be
+	// committed statement by statement.
+	if err := s.source.failed; err != nil && (fatal(err) || s.writer.GetAutocommit()) {
+		return s.giveUp(err)
 	}
 	if group.Empty() {
 		return s.giveUp(nil)
@@ -86,18 +106,18 @@ func (s *Store) try(group *store.Group, items []store.Item) (err error) {
 	}
 	if err := s.end(); err != nil {
 		if fatal(err) {
-			for _, it := range items {
-				it.Write.Result.Unknown = it.Write.Result.Change != nil
-			}
+			inDoubt(items)
 		}
 		return s.giveUp(err)
 	}
-	if f := s.config.OnChange; f != nil {
-		for _, c := range group.Changes() {
-			f(c)
-		}
-	}
 	return nil
+}
+
+// inDoubt marks the writes that would have changed something: they may have.
+func inDoubt(items []store.Item) {
+	for _, it := range items {
+		it.Write.Result.Unknown = it.Write.Result.Change != nil
+	}
 }
 
 func (s *Store) begin() error { return s.writer.run("BEGIN IMMEDIATE") }

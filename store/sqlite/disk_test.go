@@ -214,11 +214,11 @@ func (h *diskHandle) ReadAt(p []byte, off int64) (int, error) {
 func (h *diskHandle) WriteAt(p []byte, off int64) (int, error) {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
+	alive := !h.disk.dead
 	err := h.disk.step("write", h.name)
-	if err == nil || h.disk.dead && h.disk.left == 0 { // the last write may have reached the disk in part
+	if err == nil || alive && h.disk.dead { // the last write may have reached the disk in part
 		h.pending = append(h.pending, diskWrite{off, slices.Clone(p)})
 		h.data = put(h.data, off, p)
-		h.disk.left = max(h.disk.left, -1)
 	}
 	if err != nil {
 		return 0, err

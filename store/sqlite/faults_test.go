@@ -112,6 +112,65 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
+// A look-up that fails makes SQLite roll back the group's transaction: nothing of the group may then
+// be written, least of all in parts.
+func TestFailedLookUpLeavesNoHalfGroup(t *testing.T) {
+	for at := 1; at <= 50; at += 3 {
+		m := storetest.Model(t)
+		d := newDisk(1, t.TempDir())
+		name := fmt.Sprint(t.Name(), at)
+		vfs.Register(name, d)
+		j := &journal{fates: map[string]fate{}}
+		open := func() *Store {
+			s, err := Open(t.Context(), Config{Dir: "/disk", VFS: name, Model: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		commit := func(s *Store, from, to int) {
+			var ws []*store.Write
+			for i := from; i < to; i++ {
+				ws = append(ws, crashWrite(m, fmt.Sprint(i), fmt.Sprint("p", i%40), rand.New(rand.NewPCG(1, 2))))
+			}
+			s.Commit(context.Background(), ws...)
+			for i, w := range ws {
+				j.note(fmt.Sprint(from+i), fateOf(w))
+			}
+		}
+		s := open()
+		commit(s, 0, 400)
+		s.Close()
+		s = open() // with nothing in memory yet
+		reads, syncs := 0, 0
+		d.failing(func(operation, name string) error {
+			if operation == "read" && strings.HasSuffix(name, ".db") {
+				if reads++; reads == at { // once, in the middle of the group
+					return sqlite3.IOERR_READ
+				}
+			}
+			if operation == "sync" {
+				syncs++
+			}
+			return nil
+		})
+		commit(s, 400, 440)
+		d.failing(nil)
+		if reads < at {
+			t.Fatalf("only %d reads of the disk", reads)
+		}
+		if syncs > 1 {
+			t.Fatalf("after a failure of read %d one group was committed in %d pieces", at, syncs)
+		}
+		s.Close()
+		s = open()
+		if err := j.verify(s, m); err != nil {
+			t.Fatalf("after a failure of read %d: %v", at, err)
+		}
+		s.Close()
+	}
+}
+
 func TestFailedCheckpointBreaks(t *testing.T) {
 	s, d := onDisk(t, Config{WALBytes: 64 << 10})
 	d.failing(func(operation, name string) error {

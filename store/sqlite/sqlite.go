@@ -42,7 +42,8 @@ type Store struct {
 	info    store.Info
 	lock    *conn
 	writer  *conn
-	keeper  *conn // checkpoints
+	source  *source // of the goroutine that writes
+	keeper  *conn   // checkpoints
 	readers chan *conn
 	queue   *store.Queue
 
