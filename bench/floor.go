@@ -19,12 +19,17 @@ var floors = map[string]func(floorConfig) (http.Handler, error){
 	"sqlite":       handRead,
 	"sqlite-write": handWrite,
 	"sqlite-group": handGroup,
+	"pg":           handReadPG,
+	"pg-write":     handWritePG,
+	"pg-outbox":    handOutboxPG,
 }
 
 type floorConfig struct {
 	Listen string
 	Dir    string // for files
 	Sample string // a file with the answer to imitate
+
+	Database string // URL of an empty PostgreSQL database
 }
 
 // sample is an answer of the measured server: the floors send the same headers and bytes.

@@ -17,6 +17,7 @@ func main() {
 		set.StringVar(&c.Listen, "listen", "127.0.0.1:0", "address to listen on")
 		set.StringVar(&c.Dir, "dir", ".", "folder for files")
 		set.StringVar(&c.Sample, "sample", "", "file with the answer to imitate")
+		set.StringVar(&c.Database, "database", "", "URL of an empty PostgreSQL database")
 		set.Parse(os.Args[3:])
 		exit(serveFloor(os.Args[2], c))
 	}
@@ -27,7 +28,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds, each with every server in turn")
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
-	flag.StringVar(&o.only, "only", "", "run one group only: cached, uncached, write")
+	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, postgres")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))
@@ -58,11 +59,12 @@ func bench(o options) error {
 	defer os.RemoveAll(dir)
 	b := &run{options: o, dir: dir, keys: makeKeys(), report: newReport(o)}
 	defer b.stopAll()
+	defer b.stopDatabase()
 	for _, step := range []struct {
 		group string
 		run   func() error
-	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}} {
-		needed := step.group == "import"
+	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"postgres", b.postgres}} {
+		needed := step.group == "import" && o.only != "postgres" && o.only != "start"
 		if o.only != "" && o.only != step.group && !needed {
 			continue
 		}

@@ -63,7 +63,14 @@ func (b *run) startFloor(name string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(b.dir, name)
+	dir, database := filepath.Join(b.dir, name), ""
+	if strings.HasPrefix(name, "pg") {
+		url, err := b.database.Make()
+		if err != nil {
+			return nil, err
+		}
+		database = url
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -71,7 +78,7 @@ func (b *run) startFloor(name string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "floor", name, "-listen", addr, "-dir", dir, "-sample", filepath.Join(b.dir, "sample.json"))
+	cmd := exec.Command(self, "floor", name, "-listen", addr, "-dir", dir, "-sample", filepath.Join(b.dir, "sample.json"), "-database", database)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -45,6 +45,9 @@ var ratios = []ratio{
 	{"write", "Partita", "PocketBase (synchronous=NORMAL)", 3.5},
 	{"write", "Partita", "PocketBase, no request log", 1.4},
 	{"write", "Partita, one partition", "Partita", 0},
+	{"postgres read", "Partita, fresh 0", "hand-written pgx + net/http", 0.95},
+	{"postgres write", "Partita", "hand-written, plain INSERT", 1.3},
+	{"postgres write", "Partita", "hand-written, version and outbox", 2},
 }
 
 func newReport(o options) *report { return &report{options: o, rows: map[string][]*row{}} }
@@ -121,7 +124,7 @@ func (r *report) text() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %.2f (%.2f–%.2f) | %s |\n", q.name, q.against, least, median(each), slices.Min(each), slices.Max(each), verdict)
 	}
-	for _, group := range []string{"cached", "token", "uncached", "write"} {
+	for _, group := range []string{"cached", "token", "uncached", "write", "postgres read", "postgres write"} {
 		if len(r.rows[group]) == 0 {
 			continue
 		}

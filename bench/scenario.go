@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/partita-dev/partita/internal/pgtest"
 )
 
 // cacheFlag is the flag that bounds the first tier.
@@ -27,6 +29,8 @@ type run struct {
 	keys    *keys
 	report  *report
 	servers []*server
+
+	database *pgtest.Server // nil until it is needed
 }
 
 func (b *run) data() string { return filepath.Join(b.dir, "data") }

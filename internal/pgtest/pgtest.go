@@ -229,16 +229,25 @@ func (s *Server) url(database string) string {
 // Database makes an empty database and gives its URL.
 func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
-	name := fmt.Sprintf("test%d", s.number.Add(1))
-	conn, err := pgx.Connect(context.Background(), s.url("postgres"))
+	url, err := s.Make()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return url
+}
+
+// Make makes an empty database and gives its URL.
+func (s *Server) Make() (string, error) {
+	name := fmt.Sprintf("test%d", s.number.Add(1))
+	conn, err := pgx.Connect(context.Background(), s.url("postgres"))
+	if err != nil {
+		return "", err
+	}
 	defer conn.Close(context.Background())
 	if _, err := conn.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
-		tb.Fatal(err)
+		return "", err
 	}
-	return s.url(name)
+	return s.url(name), nil
 }
 
 // Version names the server that runs.
