@@ -39,6 +39,9 @@ type checkpointState struct {
 // OpenCheckpoint finds the checkpoint of a file in dir, or begins a new one. Restart forgets an old
 // one. The file is known by its size, its time and its beginning, so that a changed file begins anew.
 func OpenCheckpoint(dir string, file *os.File, e *model.Entity, info store.Info, restart bool) (*Checkpoint, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the folder for the checkpoint cannot be made: %w", err)
+	}
 	identity, err := identify(file, e, info)
 	if err != nil {
 		return nil, err
