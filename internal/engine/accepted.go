@@ -45,11 +45,15 @@ type Carried struct {
 	// Settled says that the outcome is kept in the store, be it an error. Otherwise nothing was
 	// changed, or it is not known whether it was: the write is to be tried again.
 	Settled bool
+	// Defect says, of one that is not settled, that the write itself is to blame: it panicked, what it
+	// did cannot be stored, or its Go function does not come to an end in time. To try it again and
+	// again would hold up all that come behind it.
+	Defect bool
 }
 
 // Carry carries out accepted writes. Those of one partition take effect in their order, and none of
 // them while an earlier one is not settled. Every failure that would not pass is kept as the outcome,
-// but those of code Internal: they are defects, and for the caller to judge.
+// but defects, which are for the caller to judge.
 func (e *Engine) Carry(ctx context.Context, qs []*WriteRequest) []Carried {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
@@ -81,6 +85,7 @@ func (e *Engine) Carry(ctx context.Context, qs []*WriteRequest) []Carried {
 		c.Result.Store = took
 		err := a.write.Result.Err
 		c.Settled = err == nil || fault.Deterministic(err) || fault.CodeOf(err) == fault.KeyReused
+		c.Defect = !c.Settled && (a.late || fault.CodeOf(err) == fault.Internal)
 	}
 	e.keepRefusals(ctx, qs, carried)
 	return carried
@@ -90,7 +95,7 @@ func (e *Engine) Carry(ctx context.Context, qs []*WriteRequest) []Carried {
 func (e *Engine) keepRefusals(ctx context.Context, qs []*WriteRequest, carried []Carried) {
 	for i := range carried {
 		c := &carried[i]
-		if c.Settled || c.Err == nil || fault.Transient(c.Err) || fault.CodeOf(c.Err) == fault.Internal {
+		if c.Settled || c.Err == nil || c.Defect || fault.Transient(c.Err) {
 			continue
 		}
 		q := qs[i]

@@ -11,7 +11,7 @@ import (
 
 // apply is the work of a write inside its transaction. It may run more than once.
 func (a *attempt) apply(tx store.Tx) ([]byte, error) {
-	a.done, a.steps, a.refused = WriteResult{}, nil, nil
+	a.done, a.steps, a.refused, a.late = WriteResult{}, nil, nil, false
 	if a.rule != nil {
 		if err := a.rule(tx); err != nil {
 			if fault.Transient(err) || fault.CodeOf(err) == fault.Internal {
@@ -38,6 +38,7 @@ func (a *attempt) code(tx store.Tx) error {
 	body, err := a.e.handlers[a.q.Write.Name](a.ctx, tx, &Input{
 		Partition: a.write.Partition.Value, Args: a.q.Args, Claims: a.q.Claims, Now: a.write.Now, seed: a.seed()})
 	if err != nil {
+		a.late = fault.CodeOf(err) == fault.Deadline
 		return err
 	}
 	if body != nil && !json.Valid(body) {

@@ -71,6 +71,7 @@ type attempt struct {
 	done    WriteResult
 	steps   []*model.Row
 	refused error // by rule
+	late    bool  // the Go function was not done in time
 
 	// rule is the check of the rules that look at loaded rows, where a refusal is an outcome to be
 	// kept: of an accepted write. Others have it as write.Check.

@@ -37,9 +37,11 @@ func (r *Relay) keepLeases(ctx context.Context) {
 				before := w.holds()
 				if !mine[leaseName(i)] {
 					w.until.Store(0)
+					w.renewed()
 					continue
 				}
 				w.until.Store(asked.Add(r.config.LeaseTime).UnixNano())
+				w.renewed()
 				if !before {
 					w.wake()
 				}

@@ -24,7 +24,11 @@ type Config struct {
 	Store     store.Store
 	Node      string // names this node among those that share the store
 	Consumers []Consumer
-	Logger    *slog.Logger // default slog.Default()
+	// Hold is run for each shard while this node has its lease; its ctx ends when the lease is lost.
+	// It works on the shard beside the change log, such as on accepted writes. Default: nothing.
+	Hold func(ctx context.Context, s Shard)
+
+	Logger *slog.Logger // default slog.Default()
 	// Yield tells that this node must leave the relay to others, for good. Default: it need not.
 	Yield     func() bool
 	LeaseTime time.Duration // how long a dead node's shards stay idle; default 3 s
@@ -105,7 +109,7 @@ func New(c Config) *Relay {
 	}
 	r.lag = newLags(r.families, c.Store.Info().Remote)
 	for i := range r.shards {
-		w := &worker{relay: r, shard: shard(i), hint: make(chan struct{}, 1)}
+		w := &worker{relay: r, shard: shard(i), hint: make(chan struct{}, 1), leased: make(chan struct{}, 1)}
 		w.shard.worker = w
 		r.shards[i] = w
 	}
@@ -159,6 +163,9 @@ func (r *Relay) Run(ctx context.Context) {
 	working, stop := context.WithCancel(ctx)
 	for _, w := range r.shards {
 		wg.Go(func() { w.run(working) })
+		if r.config.Hold != nil {
+			wg.Go(func() { w.hold(working) })
+		}
 	}
 	wg.Go(func() { r.look(working) })
 	r.keepLeases(ctx)

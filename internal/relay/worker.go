@@ -13,10 +13,11 @@ import (
 
 // worker works on one shard.
 type worker struct {
-	relay *Relay
-	shard Shard
-	hint  chan struct{}
-	until atomic.Int64 // when the lease ends, by this node's clock; 0: not held
+	relay  *Relay
+	shard  Shard
+	hint   chan struct{}
+	leased chan struct{} // told by renewed
+	until  atomic.Int64  // when the lease ends, by this node's clock; 0: not held
 
 	failing atomic.Pointer[string] // why it does not get on; nil while all is well
 }
