@@ -51,6 +51,29 @@ func unpack(dst []uint64, packed []byte) {
 	}
 }
 
+// fits tells whether packed cells are well-formed and lie within a row of n.
+func fits(packed []byte, n int) bool {
+	at := uint64(0)
+	for len(packed) > 0 {
+		d, size := binary.Uvarint(packed)
+		if size <= 0 {
+			return false
+		}
+		packed = packed[size:]
+		if _, size = binary.Uvarint(packed); size <= 0 {
+			return false
+		}
+		packed = packed[size:]
+		if d >= uint64(n) {
+			return false
+		}
+		if at += d; at >= uint64(n) {
+			return false
+		}
+	}
+	return true
+}
+
 // put stores what an interval grew by.
 func (h *history) put(tier, slot int, grown []uint64) {
 	h.slots[tier][slot] = pack(h.slots[tier][slot][:0], grown)

@@ -34,6 +34,8 @@ func (p *process) cpu() float64 {
 	return per((last.used - first.used).Seconds(), last.at.Sub(first.at).Seconds())
 }
 
+func processors() int { return runtime.GOMAXPROCS(0) }
+
 // processFigures reads everything but the processor use, which needs the past.
 func processFigures(dataDir string) Process {
 	samples := []metrics.Sample{
@@ -44,7 +46,7 @@ func processFigures(dataDir string) Process {
 	}
 	metrics.Read(samples)
 	f := Process{
-		CPUs: runtime.GOMAXPROCS(0), Goroutines: runtime.NumGoroutine(), GoVersion: runtime.Version(),
+		CPUs: processors(), Goroutines: runtime.NumGoroutine(), GoVersion: runtime.Version(),
 		Heap:    int64(samples[0].Value.Uint64()),
 		GCShare: per(samples[1].Value.Float64(), samples[2].Value.Float64()),
 		GCPause: histogramQuantile(samples[3].Value.Float64Histogram(), 0.99),

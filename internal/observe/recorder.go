@@ -5,6 +5,8 @@
 package observe
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,6 +26,9 @@ type Config struct {
 	Store   store.Store        // nil: no figures of a store
 	Cache   func() cache.Stats // nil: no figures of a cache
 	DataDir string             // where the disk is looked at; "": the disk is not watched
+	Node    string             // the node's name among those of the service
+	Address string             // of its API, as others reach it; "": it has none
+	Shards  func() int         // the parts of the work behind commits that the node does; nil: none
 }
 
 // Recorder takes measurements and hands them out. Make one with New, and Close it. It is safe for
@@ -31,6 +36,7 @@ type Config struct {
 type Recorder struct {
 	cfg      Config
 	started  time.Time
+	boot     string
 	reads    []*pattern // by Read.ID
 	writes   []*pattern // by Write.ID
 	business []*business
@@ -47,6 +53,7 @@ type Recorder struct {
 	overview [tiers][ringLength]overview
 	symptoms []*symptom
 	process  process
+	exports  uint64
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -63,6 +70,7 @@ func New(cfg Config) *Recorder {
 	r := &Recorder{
 		cfg:      cfg,
 		started:  time.Now(),
+		boot:     newBoot(),
 		scratch:  make([]uint64, cellCount),
 		merged:   make([]uint64, cellCount),
 		stop:     make(chan struct{}),
@@ -98,6 +106,14 @@ func (r *Recorder) Close() error {
 
 // Health is where the parts of the service say how they are.
 func (r *Recorder) Health() *Health { return &r.health }
+
+func newBoot() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func (r *Recorder) uptime() float64 { return time.Since(r.started).Seconds() }
 
 func (r *Recorder) run() {
 	ticker := time.NewTicker(time.Second)

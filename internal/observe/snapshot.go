@@ -34,10 +34,12 @@ func (w Window) seconds() (int, bool) {
 // Valid tells whether w is one of the windows that are kept.
 func (w Window) Valid() bool { _, ok := w.seconds(); return ok }
 
-// Snapshot is what the service knows about itself at one moment. Times and latencies are seconds,
+// Snapshot is what a node knows about itself and its service at one moment. Cache, Store and Process
+// are the node's own; the figures before them are those of all nodes together. Times and latencies are seconds,
 // rates are per second, shares lie between 0 and 1.
 type Snapshot struct {
 	Service  string    `json:"service"`
+	Node     string    `json:"node"`     // that was asked
 	Revision string    `json:"revision"` // of the model
 	Version  string    `json:"version"`  // of the program
 	Time     time.Time `json:"time"`
@@ -48,6 +50,9 @@ type Snapshot struct {
 
 	State      Overall     `json:"state"`
 	Components []Component `json:"components"`
+
+	Nodes  []Node `json:"nodes"`  // by name; one that was not heard of for long is left out
+	Merged int    `json:"merged"` // nodes whose figures are in those that follow, up to Cache
 
 	Total    Total      `json:"total"`
 	Chart    Chart      `json:"chart"`

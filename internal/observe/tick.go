@@ -7,8 +7,8 @@ import (
 
 // overview is one interval of the whole service, for the charts.
 type overview struct {
-	all, failed   uint64
-	p50, p95, p99 float64 // seconds
+	all, failed uint64
+	latency     []byte // packed cells of the latency histogram
 }
 
 // tick closes the interval of a second, and the longer ones that end with it.
@@ -28,7 +28,7 @@ func (r *Recorder) tick(now time.Time) {
 		b.slots[0][slot] = total - b.last
 		b.last = total
 	}
-	r.overview[0][slot] = overviewOf(r.merged)
+	r.overview[0][slot].set(r.merged)
 	r.judge(r.merged, now)
 	t.ticks++
 	for tier := 1; tier < tiers; tier++ {
@@ -89,16 +89,11 @@ func (r *Recorder) closeLonger(tier int) {
 			b.slots[tier][slot] += b.slots[s.tier][s.slot]
 		}
 	}
-	r.overview[tier][slot] = overviewOf(r.merged)
+	r.overview[tier][slot].set(r.merged)
 }
 
-func overviewOf(row []uint64) overview {
+func (o *overview) set(row []uint64) {
 	n := tallyOf(row)
-	counts := row[cellLatency : cellLatency+bucketCount]
-	return overview{
-		all: n.all, failed: n.failed,
-		p50: latencies.quantile(counts, 0.50),
-		p95: latencies.quantile(counts, 0.95),
-		p99: latencies.quantile(counts, 0.99),
-	}
+	o.all, o.failed = n.all, n.failed
+	o.latency = pack(o.latency[:0], row[cellLatency:cellLatency+bucketCount])
 }
