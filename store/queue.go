@@ -19,6 +19,7 @@ type Queue struct {
 	waiting []Item
 	refusal error // set once: what everyone is told from then on
 	wake    chan struct{}
+	calls   sync.Pool // of *call
 }
 
 // Item is one write that waits, or one job that has to run where writes are carried out.
@@ -34,8 +35,6 @@ type call struct {
 	done chan struct{}
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
 // NewQueue returns a queue; bound and group take the defaults of Options where they are 0.
 func NewQueue(bound, group int) *Queue {
 	if bound <= 0 {
@@ -44,7 +43,9 @@ func NewQueue(bound, group int) *Queue {
 	if group <= 0 {
 		group = 256
 	}
-	return &Queue{bound: bound, group: group, wake: make(chan struct{}, 1)}
+	q := &Queue{bound: bound, group: group, wake: make(chan struct{}, 1)}
+	q.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	return q
 }
 
 // Bound gives the number of writes that may wait.
@@ -66,7 +67,7 @@ func (q *Queue) Submit(ctx context.Context, ws ...*Write) {
 		}
 		return
 	}
-	c := calls.Get().(*call)
+	c := q.calls.Get().(*call)
 	q.mu.Lock()
 	for _, w := range ws {
 		switch {
@@ -90,7 +91,7 @@ func (q *Queue) Do(ctx context.Context, job func()) error {
 	if ctx.Err() != nil {
 		return tooLate()
 	}
-	c := calls.Get().(*call)
+	c := q.calls.Get().(*call)
 	ran := false
 	q.mu.Lock()
 	if q.refusal != nil {
@@ -125,7 +126,7 @@ func (q *Queue) wait(ctx context.Context, c *call) {
 			}
 		}
 	}
-	calls.Put(c)
+	q.calls.Put(c)
 }
 
 // takeOut removes what still waits of a call, and tells whether something of it is under way or

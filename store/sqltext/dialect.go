@@ -82,17 +82,20 @@ func (d Dialect) pick(plain, typed string) string {
 	return plain
 }
 
-// order writes one field of an ORDER BY or of an index: null is the smallest value everywhere.
-func (d Dialect) order(column string, desc bool) string {
-	switch {
-	case !d.nulls && desc:
-		return column + " DESC"
-	case !d.nulls:
-		return column
-	case desc:
-		return column + " DESC NULLS LAST"
+// order writes one field of an ORDER BY or of an index: null is the smallest value everywhere. A
+// field that is never null is written plainly, as it stands in a primary key.
+func (d Dialect) order(f *model.Field, prefix string, desc bool) string {
+	s := prefix + Quote(f.Name)
+	if desc {
+		s += " DESC"
 	}
-	return column + " NULLS FIRST"
+	switch {
+	case !d.nulls || !f.Type.Null:
+		return s
+	case desc:
+		return s + " NULLS LAST"
+	}
+	return s + " NULLS FIRST"
 }
 
 // Quote writes a name so that any word may stand there.

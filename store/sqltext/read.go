@@ -63,7 +63,7 @@ func Read(d Dialect, r *model.Read, v Variant) Statement {
 	}
 	w.add(" ORDER BY ")
 	w.list(len(r.Sort), func(i int) {
-		w.add(d.order("e."+Quote(r.Sort[i].Field.Name), r.Sort[i].Desc != v.Back))
+		w.add(d.order(r.Sort[i].Field, "e.", r.Sort[i].Desc != v.Back))
 	})
 	limit := 0
 	if r.Page > 0 {

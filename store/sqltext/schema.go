@@ -145,10 +145,10 @@ func Indexes(d Dialect, e *model.Entity) []Object {
 		name := IndexName(ix)
 		columns := []string{Quote(e.Fields[0].Name)}
 		for _, f := range ix.Equal {
-			columns = append(columns, d.order(Quote(f.Name), false))
+			columns = append(columns, d.order(f, "", false))
 		}
 		for _, o := range ix.Order {
-			columns = append(columns, d.order(Quote(o.Field.Name), o.Desc))
+			columns = append(columns, d.order(o.Field, "", o.Desc))
 		}
 		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true,
 			SQL: "CREATE INDEX " + Quote(name) + " ON " + Quote(e.Name) + " (" + strings.Join(columns, ", ") + ")"})
