@@ -15,24 +15,29 @@ import (
 const maxCrashes = 5
 
 // attempt is what the worker of a shard writes down before it does something that may end the
-// process. All groups before Group are done. A worker that starts and finds that its predecessor was
-// at a group knows that it crashed there.
+// process, and where it is when it is through. All groups before Group are done.
 //
-// Only groups that a worker found in the log when it started can have crashed one before it. So it
-// writes before each of those, and when it is through with them: not for what comes later. And it
-// writes before each single command only where a crash is known.
+// Only groups that a worker finds in the log when it starts can have crashed one before it. So a worker
+// writes once before it begins with those, and once when it is through with them; nothing for what
+// comes later. One that starts and finds that its predecessor was not through knows that it may have
+// crashed there: it writes before each group; and before each command, in a group where one crashed.
 type attempt struct {
-	Log     int64  `json:"log"`     // when the shard's log was made, in Unix nanoseconds: sequences count from there
+	Log     int64  `json:"log"`     // when the log was made, in Unix nanoseconds: sequences count from there
 	Group   uint64 `json:"group"`   // sequence of the group
-	Command int    `json:"command"` // its index in the group
-	Crashes int    `json:"crashes"` // of this command, should this attempt crash as well
+	Command int    `json:"command"` // its index among the shard's commands in the group
+	Crashes int    `json:"crashes"` // of what is named, should this attempt crash as well
 }
 
 // Values of attempt.Command that name no command.
 const (
 	wholeGroup = -1 // it is not known which of the group is at work
 	nothing    = -2 // the group is done as well
+	laterGroup = -3 // this group is at work, or one after it
 )
+
+// aheadWrites is how far a shard may be ahead of the others on its log before it writes down where it
+// is. Without that, a restart would begin with the groups that wait for the slowest.
+const aheadWrites = 64
 
 // done gives the last group that is done.
 func (a *attempt) done() uint64 {
@@ -52,18 +57,21 @@ type attempts struct {
 
 // start gives the command of the group to begin with.
 func (a *attempts) start(ctx context.Context) (int, error) {
-	last := a.reader.attempt
-	switch {
-	case a.seq > a.reader.found:
-		return 0, nil
-	case last.Group != a.seq:
-		return 0, a.write(ctx, attempt{Command: wholeGroup, Crashes: 1})
+	r := a.reader
+	switch last := r.attempt; {
+	case a.seq > r.found:
+	case !r.suspect && last.Command == laterGroup && last.Crashes > 0:
+	case !r.suspect:
+		return 0, a.write(ctx, attempt{Command: laterGroup, Crashes: 1})
+	case last.Group != a.seq || last.Command == laterGroup:
+		return 0, a.write(ctx, attempt{Command: wholeGroup, Crashes: 1 + r.credit})
 	case last.Command == wholeGroup:
 		a.careful, a.blame = true, last.Crashes
-		return 0, nil
+	case last.Command >= 0:
+		a.careful = true
+		return last.Command, nil
 	}
-	a.careful = true
-	return last.Command, nil
+	return 0, nil
 }
 
 // next handles what comes at i, and gives how many commands are done or put aside.
@@ -76,7 +84,7 @@ func (a *attempts) next(ctx context.Context, i int, commands [][]byte) (int, err
 	case errors.Is(err, errCrashed):
 		a.careful, a.blame = true, 1
 	case err != nil && a.seq <= a.reader.found: // in an orderly way: what ends the process in the pause is no crash
-		a.calm(ctx, attempt{Command: wholeGroup})
+		a.calm(ctx, attempt{Command: laterGroup})
 	}
 	return n, err
 }
@@ -108,11 +116,30 @@ func (a *attempts) one(ctx context.Context, i int, command []byte) (int, error) 
 	return n, err
 }
 
-// end writes down that the group is done, where something else was written and no group follows that
-// will be. Where that fails, the next group does it.
+// end writes down that the group is done: when no more of those found come, and when other shards will
+// keep the log from being deleted for long. Where that fails, the next group does it.
 func (a *attempts) end(ctx context.Context) {
-	if last := a.reader.attempt; last.Group != 0 && last.Command != nothing && a.seq >= a.reader.found {
+	r := a.reader
+	through := a.seq >= r.found && r.attempt.Group != 0 && r.attempt.Command != nothing
+	ahead := a.seq >= max(r.allDone(), r.attempt.done())+aheadWrites
+	switch {
+	case through, ahead && a.seq > r.found:
 		a.calm(ctx, attempt{Command: nothing})
+	case ahead && r.attempt.Command == laterGroup:
+		a.calm(ctx, attempt{Command: laterGroup, Crashes: r.attempt.Crashes})
+	}
+}
+
+// leave writes down where a reader stops in an orderly way, unless a command is under suspicion, or all
+// that is done will be deleted.
+func (r *reader) leave() {
+	done := r.position().Load()
+	if on, _ := r.bus.link.now(); !on || r.created.IsZero() || done == 0 || r.attempt.Command >= wholeGroup && r.attempt.Group != 0 {
+		return
+	}
+	if r.attempt.Command == laterGroup || done > max(r.allDone(), r.attempt.done()) {
+		a := attempts{reader: r, seq: done}
+		a.calm(context.Background(), attempt{Command: nothing})
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 // Buckets and Shards: partitions are spread over buckets, buckets over shards. A shard is a run of
-// buckets with one log of accepted commands and one reader.
+// buckets whose accepted commands have one order and one reader.
 const (
 	Buckets = 256
 	Shards  = 16
@@ -32,6 +32,19 @@ const (
 
 // ShardOf gives the shard of a bucket from 0 to Buckets-1.
 func ShardOf(bucket int) int { return bucket / (Buckets / Shards) }
+
+// Shards share logs. In a cluster each has one of its own, so that its reader may delete what is done
+// without asking other nodes. In one process a log for many makes larger groups: two were measured to
+// take in 2 to 7 times as many commands as sixteen, and one to take in less than two.
+const embeddedLogs = 2
+
+func (b *Bus) logOf(shard int) int { return shard / (Shards / b.logs) }
+
+// shardsOf gives the shards of a log: those from first to below end.
+func (b *Bus) shardsOf(log int) (first, end int) {
+	each := Shards / b.logs
+	return log * each, (log + 1) * each
+}
 
 // Config says where the bus is. Service and Node are required, and Dir or URLs.
 type Config struct {
@@ -99,7 +112,9 @@ type Bus struct {
 	boot   string // tells this opening of the bus from every other: the start of message ids
 
 	streams streams
-	lanes   [Shards]lane
+	logs    int                   // how many logs the shards have
+	lanes   [Shards]lane          // by log
+	done    [Shards]atomic.Uint64 // by shard: the last group that was done, as far as this process knows
 	poison  hook[func(context.Context, []byte) error]
 	hints   hintCount
 	refusal atomic.Pointer[refusal] // nil: the last message was stored
@@ -120,8 +135,12 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	b := &Bus{config: c, log: c.Logger, boot: newBoot()}
 	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
 	b.link.init()
-	for shard := range b.lanes {
-		b.lanes[shard].bus, b.lanes[shard].shard = b, shard
+	b.logs = Shards
+	if len(c.URLs) == 0 {
+		b.logs = embeddedLogs
+	}
+	for log := range b.lanes {
+		b.lanes[log].bus, b.lanes[log].log = b, log
 	}
 	if err := b.connect(ctx); err != nil {
 		_ = b.Close()

@@ -1,8 +1,10 @@
 package bus
 
-// Hold keeps a shard from publishing, so that what is appended waits and makes one group.
+import "context"
+
+// Hold keeps a shard's log from publishing, so that what is appended waits and makes one group.
 func Hold(b *Bus, shard int) {
-	l := &b.lanes[shard]
+	l := &b.lanes[b.logOf(shard)]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running = true
@@ -10,19 +12,25 @@ func Hold(b *Bus, shard int) {
 
 // Held gives how many commands wait.
 func Held(b *Bus, shard int) int {
-	l := &b.lanes[shard]
+	l := &b.lanes[b.logOf(shard)]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.queue)
 }
 
-// Unhold lets the shard go on.
-func Unhold(b *Bus, shard int) { b.work.Go(b.lanes[shard].run) }
+// Unhold lets the log go on.
+func Unhold(b *Bus, shard int) { b.work.Go(b.lanes[b.logOf(shard)].run) }
 
-// Publishing tells whether a group of the shard is under way.
+// Publishing tells whether a group of the shard's log is under way.
 func Publishing(b *Bus, shard int) bool {
-	l := &b.lanes[shard]
+	l := &b.lanes[b.logOf(shard)]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.running && len(l.queue) == 0
+}
+
+// AppendAlone is Append with a message for each command.
+func AppendAlone(ctx context.Context, b *Bus, bucket int, command []byte) error {
+	c := b.commandStream(b.logOf(ShardOf(bucket)))
+	return b.store(ctx, c, c.Subjects[0], "", endGroup(addToGroup(startGroup(len(command)), ShardOf(bucket), command)), func() {})
 }

@@ -7,12 +7,12 @@ import (
 )
 
 // A group is the body of one message: a version byte, a checksum of all that follows it, and each
-// command after its length. JetStream has a checksum of its own, but did not always look at it.
+// command after its shard (a byte) and its length. JetStream has a checksum of its own, but a damaged
+// file has misled it before.
 
 const groupVersion = 1
 
-// groupHead is the size of what stands before the commands, each of which takes at most
-// binary.MaxVarintLen32 bytes more than its own.
+// groupHead is the size of what stands before the commands.
 const groupHead = 1 + 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -20,13 +20,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var errDamaged = errors.New("a group of commands in the log is damaged")
 
 // sizeIn gives the room that a command takes in a group, at most.
-func sizeIn(command []byte) int { return binary.MaxVarintLen32 + len(command) }
+func sizeIn(command []byte) int { return 1 + binary.MaxVarintLen32 + len(command) }
 
 func startGroup(size int) []byte {
 	return append(make([]byte, 0, groupHead+size), groupVersion, 0, 0, 0, 0)
 }
 
-func addToGroup(group, command []byte) []byte {
+func addToGroup(group []byte, shard int, command []byte) []byte {
+	group = append(group, byte(shard))
 	group = binary.AppendUvarint(group, uint64(len(command)))
 	return append(group, command...)
 }
@@ -36,20 +37,22 @@ func endGroup(group []byte) []byte {
 	return group
 }
 
-// commandsOf takes a group apart. The commands share the group's memory.
-func commandsOf(group []byte) ([][]byte, error) {
+// commandsOf gives the commands of one shard in a group. They share the group's memory.
+func commandsOf(group []byte, shard int) ([][]byte, error) {
 	if len(group) < groupHead || group[0] != groupVersion ||
 		binary.BigEndian.Uint32(group[1:]) != crc32.Checksum(group[groupHead:], castagnoli) {
 		return nil, errDamaged
 	}
 	var commands [][]byte
 	for rest := group[groupHead:]; len(rest) > 0; {
-		n, used := binary.Uvarint(rest)
-		if used <= 0 || n > uint64(len(rest)-used) {
+		n, used := binary.Uvarint(rest[1:])
+		if used <= 0 || n > uint64(len(rest)-1-used) {
 			return nil, errDamaged
 		}
-		end := used + int(n)
-		commands = append(commands, rest[used:end:end])
+		end := 1 + used + int(n)
+		if int(rest[0]) == shard {
+			commands = append(commands, rest[1+used:end:end])
+		}
 		rest = rest[end:]
 	}
 	return commands, nil

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	laneCommands = 1024    // commands of a shard that may wait to be published
+	laneCommands = 4096    // commands that may wait to be published into one log
 	laneBytes    = 8 << 20 // and their bytes
 	groupBytes   = 256 << 10
-	groupSize    = 256
+	groupSize    = 512
 	headerRoom   = 1 << 10 // of a message's size, for its headers
 
 	// publishLimit bounds the attempts to publish one group, also where a caller would wait longer.
 	publishLimit = 10 * time.Second
 )
 
-// lane takes the commands of one shard on their way into the log. What waits while a group is being
+// lane takes commands on their way into one log. What waits while a group is being
 // published makes the next group; nothing waits for a timer. One group at a time keeps the order.
 type lane struct {
-	bus   *Bus
-	shard int
+	bus *Bus
+	log int
 
 	mu      sync.Mutex
 	queue   []*waiting
@@ -39,6 +39,7 @@ type lane struct {
 
 // waiting is one call of Append.
 type waiting struct {
+	shard   int
 	command []byte
 	until   time.Time     // zero: no deadline
 	group   *group        // nil while it is in the queue
@@ -69,8 +70,9 @@ func (b *Bus) Append(ctx context.Context, bucket int, command []byte) error {
 	if limit := b.maxCommand(); len(command) > limit {
 		return fault.New(fault.TooLarge, "This is too large to be accepted for later: at most %d bytes are.", limit)
 	}
-	l := &b.lanes[ShardOf(bucket)]
-	w := &waiting{command: command, done: make(chan struct{})}
+	shard := ShardOf(bucket)
+	l := &b.lanes[b.logOf(shard)]
+	w := &waiting{shard: shard, command: command, done: make(chan struct{})}
 	w.until, _ = ctx.Deadline()
 	if err := l.enter(w); err != nil {
 		return err
@@ -162,13 +164,13 @@ func (l *lane) next() (*group, string) {
 	g := &group{calls: slices.Clone(l.queue[:n]), left: n, body: startGroup(size), alone: make(chan struct{})}
 	for _, w := range g.calls {
 		w.group = g
-		g.body = addToGroup(g.body, w.command)
+		g.body = addToGroup(g.body, w.shard, w.command)
 		l.bytes -= len(w.command)
 	}
 	g.body = endGroup(g.body)
 	l.queue = slices.Delete(l.queue, 0, n)
 	l.groups++
-	return g, l.bus.boot + "." + strconv.Itoa(l.shard) + "." + strconv.FormatUint(l.groups, 36)
+	return g, l.bus.boot + "." + strconv.Itoa(l.log) + "." + strconv.FormatUint(l.groups, 36)
 }
 
 func (l *lane) finish(g *group, err error) {

@@ -72,7 +72,7 @@ func (b *Bus) publish(l *lane, g *group, id string) error {
 			}
 		}
 	}()
-	config := b.commandStream(l.shard)
+	config := b.commandStream(l.log)
 	return b.store(ctx, config, config.Subjects[0], id, g.body, l.troubled)
 }
 

@@ -65,18 +65,19 @@ func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.
 	defer func() { stop(); deleter.Wait() }()
 	pause := handlePause
 	for b.link.wait(ctx) == nil {
-		before := r.done.Load()
+		before := b.done[shard].Load()
 		err := r.session(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if r.done.Load() != before {
+		if b.done[shard].Load() != before {
 			pause = handlePause
 		}
 		b.log.Debug("reads accepted commands again", "shard", shard, "cause", err)
-		b.forget(b.commandStream(shard))
+		b.forget(b.commandStream(b.logOf(shard)))
 		pause = backOff(ctx, pause)
 	}
+	r.leave()
 	return nil
 }
 
@@ -85,24 +86,25 @@ func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.
 // the command is tried again and again.
 func (b *Bus) OnPoison(f func(ctx context.Context, command []byte) error) { b.poison.set(f) }
 
-// reader reads one shard. The position is what is still in the log: a group is deleted when all of
-// it is done.
+// reader reads one shard. Where it stands is what is still in the log: a group is deleted when all of
+// it is done. A reader far ahead of the others on its log writes its place down as well.
 type reader struct {
 	bus    *Bus
 	shard  int
 	handle func(context.Context, [][]byte) (int, error)
 
-	created  time.Time     // of the stream that done counts in
-	done     atomic.Uint64 // the last group that was done
 	finished chan struct{} // tells deleteDone
+	created  time.Time     // of the stream that positions count in
 	found    uint64        // the last group that was in the log when the reader came to it
 	attempt  attempt       // as it is written down
+	suspect  bool          // a worker before this one crashed at one of the groups found
+	credit   int           // crashes that are nobody's yet
 }
 
 // session reads from one consumer until that breaks.
 func (r *reader) session(ctx context.Context) error {
 	b := r.bus
-	stream, err := b.stream(ctx, b.commandStream(r.shard))
+	stream, err := b.stream(ctx, r.log())
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (r *reader) session(ctx context.Context) error {
 	}
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       r.done.Load() + 1,
+		OptStartSeq:       r.position().Load() + 1,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
@@ -165,23 +167,42 @@ func (r *reader) session(ctx context.Context) error {
 
 // begin looks at a log for the first time.
 func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err error) {
-	r.created, r.found, r.attempt = info.Created, 0, attempt{}
+	r.created, r.found, r.suspect, r.credit = info.Created, 0, false, 0
 	r.doneTo(0)
-	if info.State.Msgs == 0 {
-		return nil
-	}
 	if r.attempt, err = r.readAttempt(ctx); err != nil {
 		r.created = time.Time{} // and again
 		return err
 	}
-	r.found = info.State.LastSeq
-	r.doneTo(r.attempt.done())
+	if info.State.Msgs > 0 {
+		r.found = info.State.LastSeq
+	}
+	if r.attempt.Crashes > 0 {
+		r.suspect = true
+		if r.attempt.Command == laterGroup {
+			r.credit = r.attempt.Crashes
+		}
+	}
+	r.doneTo(max(r.attempt.done(), max(info.State.FirstSeq, 1)-1))
 	return nil
 }
 
+func (r *reader) log() jetstream.StreamConfig { return r.bus.commandStream(r.bus.logOf(r.shard)) }
+
+func (r *reader) position() *atomic.Uint64 { return &r.bus.done[r.shard] }
+
 func (r *reader) doneTo(group uint64) {
-	r.done.Store(group)
+	r.position().Store(group)
 	r.due()
+}
+
+// allDone gives the last group of the log that is done by every shard.
+func (r *reader) allDone() uint64 {
+	first, end := r.bus.shardsOf(r.bus.logOf(r.shard))
+	done := r.bus.done[first].Load()
+	for shard := first + 1; shard < end; shard++ {
+		done = min(done, r.bus.done[shard].Load())
+	}
+	return done
 }
 
 // drop gives a consumer back, when the bus is there to take it.
@@ -196,12 +217,19 @@ func (r *reader) drop(stream jetstream.Stream, consumer string) {
 
 // group handles the commands of one group. Its error is that of ctx, or one of the bus.
 func (r *reader) group(ctx context.Context, seq uint64, body []byte) error {
-	commands, err := commandsOf(body)
+	commands, err := commandsOf(body, r.shard)
 	if err != nil {
+		if first, _ := r.bus.shardsOf(r.bus.logOf(r.shard)); r.shard != first {
+			return nil // the first shard of the log sees to it
+		}
 		r.bus.log.Error("a group of accepted commands is damaged and is put aside as it is", "shard", r.shard, "group", seq)
 		return r.giveUp(ctx, body)
 	}
 	a := attempts{reader: r, seq: seq}
+	if len(commands) == 0 {
+		a.end(ctx)
+		return nil
+	}
 	i, err := a.start(ctx)
 	if err != nil {
 		return err
@@ -299,13 +327,13 @@ func (r *reader) deleteDone(ctx context.Context) {
 
 // deleteTo deletes what is done; deleted is how far that was already. Where it fails, it is due again.
 func (r *reader) deleteTo(ctx context.Context, deleted uint64) uint64 {
-	done := r.done.Load()
+	done := r.allDone()
 	if done == 0 || done == deleted {
 		return deleted
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	stream, err := r.bus.stream(ctx, r.bus.commandStream(r.shard))
+	stream, err := r.bus.stream(ctx, r.log())
 	if err == nil {
 		err = stream.Purge(ctx, jetstream.WithPurgeSequence(done+1))
 	}

@@ -29,14 +29,14 @@ type slot struct {
 	stream jetstream.Stream
 }
 
-func (b *Bus) commandStream(shard int) jetstream.StreamConfig {
+func (b *Bus) commandStream(log int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        b.streamName("command_" + strconv.Itoa(shard)),
-		Description: "Accepted commands of one shard that were not carried out yet",
-		Subjects:    []string{b.subject("command", strconv.Itoa(shard))},
+		Name:        b.streamName("command_" + strconv.Itoa(log)),
+		Description: "Accepted commands that were not carried out yet",
+		Subjects:    []string{b.subject("command", strconv.Itoa(log))},
 		Retention:   jetstream.LimitsPolicy, // the reader deletes what is done
 		Discard:     jetstream.DiscardNew,
-		MaxBytes:    b.config.BacklogBytes / Shards,
+		MaxBytes:    b.config.BacklogBytes / int64(b.logs),
 		Duplicates:  commandRepeat,
 	}
 }
@@ -182,8 +182,8 @@ func (b *Bus) Backlog(ctx context.Context) (messages, bytes uint64, oldest time.
 	return messages, bytes, oldest, nil
 }
 
-// Waiting gives how many groups of commands the shard of a bucket still has to carry out. 0 says that
-// all that was accepted before the call is done.
+// Waiting gives how many groups, at most, stand in the log with commands of a bucket that were not
+// carried out yet. 0 says that all that was accepted before the call is done.
 func (b *Bus) Waiting(ctx context.Context, bucket int) (uint64, error) {
 	if bucket < 0 || bucket >= Buckets {
 		return 0, fmt.Errorf("bus: there is no bucket %d", bucket)
@@ -193,7 +193,7 @@ func (b *Bus) Waiting(ctx context.Context, bucket int) (uint64, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	stream, err := b.stream(ctx, b.commandStream(ShardOf(bucket)))
+	stream, err := b.stream(ctx, b.commandStream(b.logOf(ShardOf(bucket))))
 	if err != nil {
 		return 0, askFault(err)
 	}
@@ -201,5 +201,9 @@ func (b *Bus) Waiting(ctx context.Context, bucket int) (uint64, error) {
 	if err != nil {
 		return 0, askFault(err)
 	}
-	return info.State.Msgs, nil
+	waiting := info.State.Msgs
+	if done := b.done[ShardOf(bucket)].Load(); b.Embedded() && done <= info.State.LastSeq {
+		waiting = min(waiting, info.State.LastSeq-done)
+	}
+	return waiting, nil
 }
