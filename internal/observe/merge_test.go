@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -22,9 +23,11 @@ func peerOf(t *testing.T, r *observe.Recorder, w observe.Window, most int) obser
 	parts := r.Export(w, most)
 	slices.Reverse(parts)
 	for _, part := range parts {
-		if !p.Figures.Add(part) {
+		read, ok := observe.ReadPart(part)
+		if !ok {
 			t.Fatal("a part cannot be read")
 		}
+		p.Figures.Add(read)
 	}
 	return p
 }
@@ -131,8 +134,11 @@ func FuzzFigures(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, part []byte) {
 		p := observe.Peer{Figures: &observe.Figures{}}
-		if p.Figures.Add(part) {
-			r.Snapshot(t.Context(), observe.SinceStart, p)
+		if read, ok := observe.ReadPart(part); ok {
+			p.Figures.Add(read)
+			if _, err := json.Marshal(r.Snapshot(t.Context(), observe.SinceStart, p)); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 )
 
@@ -182,37 +183,51 @@ func (r *Recorder) Export(w Window, most int) [][]byte {
 }
 
 // Figures puts together the parts of an Export, in any order. The zero Figures has none. It is not
-// safe for concurrent use.
+// safe for concurrent use, but a copy of it may be read while more is added.
 type Figures struct {
 	number uint64
 	parts  []*report
 	whole  *report
 }
 
-// Add takes in one part. It tells whether it can be read here: another release may count differently.
-func (f *Figures) Add(part []byte) bool {
+// Part is one part of an Export.
+type Part struct{ report *report }
+
+// ReadPart reads one part. ok is false where it cannot be read here: another release may count
+// differently.
+func ReadPart(text []byte) (p Part, ok bool) {
 	var rep report
-	if gob.NewDecoder(bytes.NewReader(part)).Decode(&rep) != nil || rep.Layout != rowLayout ||
+	if gob.NewDecoder(bytes.NewReader(text)).Decode(&rep) != nil || rep.Layout != rowLayout || !rep.Window.Valid() ||
 		rep.Part < 0 || rep.Part >= rep.Parts || rep.Parts > 1000 || !rep.sound() {
-		return false
+		return p, false
 	}
+	return Part{&rep}, true
+}
+
+// Window gives the window that the part is of.
+func (p Part) Window() Window { return p.report.Window }
+
+// Add takes in a part of the same window as all others.
+func (f *Figures) Add(p Part) {
+	rep := p.report
 	if rep.Number != f.number || len(f.parts) != rep.Parts {
 		f.number, f.parts = rep.Number, make([]*report, rep.Parts)
 	}
-	f.parts[rep.Part] = &rep
+	f.parts[rep.Part] = rep
 	if slices.Contains(f.parts, nil) {
-		return true
+		return
 	}
 	whole := *f.parts[0]
+	whole.Patterns = slices.Clone(whole.Patterns)
 	for _, p := range f.parts[1:] {
 		whole.Patterns = append(whole.Patterns, p.Patterns...)
 	}
 	f.whole, f.parts = &whole, nil
-	return true
 }
 
-// sound tells whether every packed row can be unpacked.
+// sound tells whether every packed row can be unpacked, and every number be shown.
 func (rep *report) sound() bool {
+	numbers := []float64{rep.Covered}
 	for _, p := range rep.Patterns {
 		if !fits(p.Row, cellCount) {
 			return false
@@ -222,6 +237,13 @@ func (rep *report) sound() bool {
 		if !fits(s.Latency, bucketCount) {
 			return false
 		}
+		numbers = append(numbers, s.Took)
 	}
-	return true
+	for _, b := range rep.Business {
+		numbers = append(append(numbers, b.Total, b.Window), b.Trend...)
+		for _, s := range b.Series {
+			numbers = append(numbers, s.Total)
+		}
+	}
+	return len(rep.Steps) <= ringLength && !slices.ContainsFunc(numbers, func(n float64) bool { return math.IsNaN(n) || math.Abs(n) > 1e300 })
 }
