@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/internal/storeurl"
@@ -57,10 +58,12 @@ func acceptsWrites(m *model.Model) bool {
 	return false
 }
 
+var nodeRule = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
 // nodeName names this run of this node among those that share a store or a bus.
 func nodeName() string {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
+	host, _ := os.Hostname()
+	if len(host) > 50 || !nodeRule.MatchString(host) {
 		host = "node"
 	}
 	var b [4]byte

@@ -39,6 +39,10 @@ type Config struct {
 	// BacklogBytes bounds accepted writes that wait to be carried out. Default: 512 MiB, at least 32 MiB.
 	BacklogBytes int64
 
+	// Node names this node among those that share the store or the bus: letters, digits, '.', '_' and
+	// '-', no other node's. Default: the host's name and a suffix that is new with each Open.
+	Node string
+
 	// Listen is the address of the API, or None. Port 0 takes a free port. Default: "127.0.0.1:8080".
 	Listen string
 	// Admin is the address of the page, /metrics, /status and profiles, or None.
@@ -93,6 +97,7 @@ func (a *Auth) configured() bool { return len(a.Secret) > 0 || a.JWKS != "" }
 // withDefaults returns c with every default filled in.
 func (c Config) withDefaults() Config {
 	fill(&c.DataDir, "partita-data")
+	fill(&c.Node, nodeName())
 	fill(&c.Listen, "127.0.0.1:8080")
 	fill(&c.Admin, "127.0.0.1:8081")
 	fill(&c.CacheBytes, 64<<20)
@@ -135,6 +140,9 @@ func (c *Config) validate() error {
 	}
 	if err := storeurl.Check(c.Store); err != nil {
 		return fmt.Errorf("partita: Config.Store: %w", err)
+	}
+	if !nodeRule.MatchString(c.Node) {
+		return fmt.Errorf("partita: Config.Node is %q: give 1 to 64 letters, digits, '.', '_' or '-'", c.Node)
 	}
 	for _, address := range c.Bus {
 		if err := checkBus(address); err != nil {

@@ -35,6 +35,7 @@ type node struct {
 	api      http.Handler
 
 	apiServer, adminServer *server
+	neighbours             neighbours
 
 	listeners atomic.Pointer[[]func(*store.Change)] // who hears of commits, in order
 
@@ -54,7 +55,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{name: nodeName(), logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
+	n := &node{name: c.Node, logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))
@@ -79,7 +80,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	books := work.Extend(a.model)
 	hub := feed.NewHub()
 	n.listen(engine.Invalidation(a.model, answers), hub.Tell)
-	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{OnChange: n.changed})
+	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{
+		OnChange:  n.committed,
+		OnDoubt:   func(p store.Partition, version uint64) { answers.Doubt(engine.CacheName(p), version) },
+		OnSettled: func(p store.Partition, _ uint64, committed bool) { answers.Settled(engine.CacheName(p), committed) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
@@ -88,7 +93,8 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
-	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir})
+	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir,
+		Node: n.name, Address: n.apiServer.url()})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
 		Version: Version(), Logger: c.Logger, Health: n.recorder.Health()})
@@ -103,19 +109,22 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 	api := httpapi.Config{Engine: paths, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
-	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping}
+	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping, Beat: n.beat()}
 	if tracer != nil {
 		api.Tracer = tracer
 	}
 	if n.api, err = httpapi.New(api); err != nil {
 		return nil, err
 	}
-	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url()}
+	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers}
 	admin, err := dashboard.New(page)
 	if err != nil {
 		return nil, fmt.Errorf("partita: Config.AdminToken: %w", err)
 	}
 
+	if err := n.join(background, books, answers, hub); err != nil {
+		return nil, fmt.Errorf("partita: %w", err)
+	}
 	n.work.Go(func() { n.watch(background) })
 	sweeper := store.NewSweeper(store.SweepConfig{Store: n.store, Model: a.model, Changes: c.KeepChanges, Outcomes: c.KeepOutcomes, Logger: c.Logger})
 	n.work.Go(func() { sweeper.Run(background) })

@@ -23,7 +23,8 @@ type serveCommand struct {
 	File string `arg:"" help:"Model file."`
 	data
 
-	Bus []string `help:"URLs of the message bus, separated by commas; without it one in this process where the store is embedded." env:"PARTITA_BUS" sep:"," placeholder:"nats://HOST:PORT"`
+	Bus  []string `help:"URLs of the message bus, separated by commas; without it one in this process where the store is embedded." env:"PARTITA_BUS" sep:"," placeholder:"nats://HOST:PORT"`
+	Node string   `help:"Name of this node among those that share the store or the bus; without it the host's name and a random suffix." env:"PARTITA_NODE" placeholder:"NAME"`
 
 	Listen string `help:"Address of the API, or none." env:"PARTITA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR"`
 	Admin  string `help:"Address of the page, /metrics and /status, or none." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
@@ -59,7 +60,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		debug.SetGCPercent(200)
 	}
 	app, err := partita.Open(partita.Config{
-		Model: k.File, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
+		Model: k.File, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
 		Auth:       partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
 		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
 	})

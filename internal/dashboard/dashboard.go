@@ -3,6 +3,7 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Config struct {
 	Hosts []string
 	// API is the base URL of the API, for the example on the page: "http://127.0.0.1:8080".
 	API string
+	// Peers gives the other nodes of the service, with their figures of a window. nil: there are none.
+	Peers func(ctx context.Context, w observe.Window) []observe.Peer
 }
 
 // tokenLength is the least number of characters of a token: it stands against guessing.
@@ -47,7 +50,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{recorder: cfg.Recorder, about: about}
+	d := &desk{recorder: cfg.Recorder, peers: cfg.Peers, about: about}
 	g := newGate(cfg, files)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", cfg.Recorder.Metrics())
@@ -63,7 +66,16 @@ func New(cfg Config) (http.Handler, error) {
 // desk answers questions about the service.
 type desk struct {
 	recorder *observe.Recorder
+	peers    func(context.Context, observe.Window) []observe.Peer
 	about    []byte
+}
+
+// snapshot gives the figures of all nodes.
+func (d *desk) snapshot(ctx context.Context, w observe.Window) observe.Snapshot {
+	if d.peers == nil {
+		return d.recorder.Snapshot(ctx, w)
+	}
+	return d.recorder.Snapshot(ctx, w, d.peers(ctx, w)...)
 }
 
 // live gives the figures of the window that the page shows.
@@ -76,7 +88,7 @@ func (d *desk) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no such window: write window=10s, 1m, 5m, 1h or start.", http.StatusBadRequest)
 		return
 	}
-	writeJSON(w, d.recorder.Snapshot(r.Context(), window), "")
+	writeJSON(w, d.snapshot(r.Context(), window), "")
 }
 
 // status gives the same for scripts and terminals: JSON, or text where it is asked for.
@@ -87,7 +99,7 @@ func (d *desk) status(w http.ResponseWriter, r *http.Request) {
 	}
 	window := observe.Window(r.URL.Query().Get("window"))
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write([]byte(StatusText(d.recorder.Snapshot(r.Context(), window))))
+	w.Write([]byte(StatusText(d.snapshot(r.Context(), window))))
 }
 
 func (d *desk) serveAbout(w http.ResponseWriter, _ *http.Request) {

@@ -83,6 +83,13 @@ func (h *Hub) Follow(p store.Partition) *Tap {
 	return t
 }
 
+// Followed tells whether anybody follows a partition.
+func (h *Hub) Followed(p store.Partition) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.taps[p]) > 0
+}
+
 // Followers gives the number of open taps.
 func (h *Hub) Followers() (n int) {
 	h.mu.Lock()
