@@ -232,11 +232,11 @@ func (s *Store) Partitions(ctx context.Context, f *model.Family, after model.Val
 			return err
 		}
 		for stmt.Step() {
-			if f.By.Type.Kind == model.KindInt {
-				values = append(values, model.Int(stmt.ColumnInt64(0)))
-			} else {
-				values = append(values, model.String(stmt.ColumnText(0)))
+			v, err := c.partition(stmt, f)
+			if err != nil {
+				return err
 			}
+			values = append(values, v)
 		}
 		return stmt.Err()
 	})

@@ -39,9 +39,13 @@ func (s *Store) follow() error {
 
 // partition reads a partition's value from the first column.
 func (c *conn) partition(stmt *sqlite3.Stmt, f *model.Family) (model.Value, error) {
+	c.text, c.spans = c.text[:0], c.spans[:0]
 	v, ok := c.column(stmt, 0, 0, &f.By.Type)
 	if !ok {
 		return v, fmt.Errorf("sqlite: a partition of %s has a value that its type does not have", f.Name)
+	}
+	if len(c.spans) > 0 { // of those that are texts
+		return model.String(string(c.text)), nil
 	}
 	return v, nil
 }
