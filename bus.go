@@ -35,7 +35,7 @@ func (n *node) openBus(ctx context.Context, c *Config, m *model.Model) (*bus.Bus
 	switch {
 	case len(c.Bus) > 0:
 		config.URLs = c.Bus
-	case storeurl.Embedded(c.Store) && acceptsWrites(m):
+	case storeurl.Embedded(c.Store) && len(asyncWrites(m)) > 0:
 		config.Dir = filepath.Join(c.DataDir, "bus")
 	default:
 		return nil, nil
@@ -46,16 +46,6 @@ func (n *node) openBus(ctx context.Context, c *Config, m *model.Model) (*bus.Bus
 	}
 	n.onClose(func(context.Context) error { return b.Close() })
 	return b, nil
-}
-
-// acceptsWrites tells whether the model has writes that are carried out later.
-func acceptsWrites(m *model.Model) bool {
-	for _, w := range m.Writes {
-		if w.Async != model.Sync {
-			return true
-		}
-	}
-	return false
 }
 
 var nodeRule = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

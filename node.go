@@ -113,6 +113,13 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if tracer != nil {
 		api.Tracer = tracer
 	}
+	accepts, err := n.accepting(a.model, paths, books)
+	if err != nil {
+		return nil, err
+	}
+	if accepts != nil {
+		api.Accepts = accepts
+	}
 	if n.api, err = httpapi.New(api); err != nil {
 		return nil, err
 	}
@@ -128,6 +135,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	n.work.Go(func() { n.watch(background) })
 	sweeper := store.NewSweeper(store.SweepConfig{Store: n.store, Model: a.model, Changes: c.KeepChanges, Outcomes: c.KeepOutcomes, Logger: c.Logger})
 	n.work.Go(func() { sweeper.Run(background) })
+	n.relaying(background, books, nil, accepts)
+	if n.bus != nil {
+		n.work.Go(func() { n.watchBus(background) })
+	}
 	n.serving.Store(true)
 	n.recorder.Health().Set("store", observe.OK, "")
 	n.adminServer.serve(admin, n.logger, n.fail)

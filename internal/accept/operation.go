@@ -20,6 +20,7 @@ import (
 // idempotency key, the submission in it is made from that key and the request, so a repeat has the
 // same id, and another request under the same key a different one.
 type Operation struct {
+	Write string // its name
 	Place store.Partition
 	hash  [32]byte // of the key in the store
 	print [8]byte  // the start of its fingerprint
@@ -40,7 +41,7 @@ func newOperation(q *engine.WriteRequest) (Operation, store.Key) {
 		rand.Read(key.Hash[:]) // never fails
 		key.Fingerprint = key.Hash
 	}
-	op := Operation{Place: store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]}, hash: key.Hash}
+	op := Operation{Write: q.Write.Name, Place: store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]}, hash: key.Hash}
 	copy(op.print[:], key.Fingerprint[:])
 	return op, key
 }
@@ -51,6 +52,7 @@ func (op *Operation) bucket() int { return op.Place.Family.Bucket(op.Place.Value
 func (op *Operation) sign(secret []byte, claims *model.Claims) string {
 	b := make([]byte, 0, 160)
 	b = append(b, idFormat)
+	b = appendText(b, op.Write)
 	b = appendText(b, op.Place.Family.Name)
 	b = appendText(b, string(model.AppendText(nil, op.Place.Value)))
 	b = append(b, op.hash[:]...)
@@ -89,7 +91,9 @@ func (a *Acceptor) operation(id string, claims *model.Claims) (op Operation, err
 		return op, errUnknown
 	}
 	r := reader{rest: b}
-	format, family, partition := r.byte(), r.text(), r.text()
+	format := r.byte()
+	op.Write = r.text()
+	family, partition := r.text(), r.text()
 	copy(op.hash[:], r.take(len(op.hash)))
 	copy(op.print[:], r.take(len(op.print)))
 	if r.broken || len(r.rest) > 0 || format != idFormat {

@@ -44,6 +44,7 @@ type Config struct {
 	Tracer   Tracer                  // default: none
 	Logger   *slog.Logger            // default slog.Default()
 	MaxBody  int64                   // bytes of a request's body, default 1 MiB
+	Accepts  Acceptor                // default: no write is accepted for later
 	Feeds    Feeds                   // default: feeds are not served
 	Ready    func() (bool, []string) // whether /readyz says ready, and what is wrong; default: always
 }
@@ -65,6 +66,7 @@ type API struct {
 	feeds   map[string]*feedRoute
 	openAPI document
 
+	accepts   Acceptor // nil: none
 	feedsFrom Feeds
 	feedsOpen atomic.Int64
 }
@@ -77,7 +79,8 @@ func New(cfg Config) (*API, error) {
 	m := cfg.Engine.Model()
 	a := &API{
 		engine: cfg.Engine, verifier: cfg.Verifier, recorder: cfg.Recorder, tracer: cfg.Tracer,
-		logger: cfg.Logger, maxBody: cfg.MaxBody, ready: cfg.Ready,
+		accepts: cfg.Accepts,
+		logger:  cfg.Logger, maxBody: cfg.MaxBody, ready: cfg.Ready,
 		service: m.Service, reads: map[string]*readRoute{}, writes: map[string]*writeRoute{},
 	}
 	if m.Access == nil {
@@ -146,11 +149,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.wrongMethod(w, r, "GET, HEAD, OPTIONS")
 			return
 		}
-		if name == "feeds" {
+		switch name {
+		case "feeds":
 			a.serveFeed(w, r, tail, escaped)
-			return
+		case "operations":
+			a.serveOperation(w, r, tail)
+		default:
+			a.serveUnknown(w, r, name)
 		}
-		a.serveUnknown(w, r, name)
 		return
 	}
 	route := a.writes[name]
@@ -172,7 +178,7 @@ func (a *API) serveUnknown(w http.ResponseWriter, r *http.Request, name string) 
 	case name == "feeds":
 		a.fail(w, r, fault.New(fault.UnknownPattern, "A feed has the address /v1/feeds/{feed}/{partition}."))
 	case name == "operations":
-		a.fail(w, r, fault.New(fault.NotActive, "This release has no %s yet.", name))
+		a.fail(w, r, fault.New(fault.UnknownPattern, "An operation has the address /v1/operations/{id}."))
 	case read != nil:
 		a.fail(w, r, fault.New(fault.UnknownPattern, "The read %s has the address %s.", name, read.template))
 	case write != nil:

@@ -133,7 +133,7 @@ func badCases(t *testing.T, me, paid, placed string) []badCase {
 		get("two cursors", "/v1/orders/"+ann+"?after=AA&before=AA", 422, "invalid_input", "parameter before"),
 		get("forged version", "/v1/orders/"+ann, 400, "bad_request", "header Partita-Min-Version", "Partita-Min-Version: 17"),
 		get("read of a view", "/v1/sales_of_day/2026-01-31", 501, "not_active", "", token(t, "ops", "staff")),
-		get("operations", "/v1/operations/x", 501, "not_active", ""),
+		get("operations", "/v1/operations/x", 404, "unknown_pattern", ""),
 		get("unknown feed", "/v1/feeds/orders/"+ann, 404, "unknown_pattern", ""),
 		get("feed of another's partition", "/v1/feeds/my_orders/"+bob, 403, "forbidden", ""),
 		get("feed behind the future", "/v1/feeds/my_orders/"+ann+"?after=99999", 410, "gone", ""),

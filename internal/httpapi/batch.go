@@ -111,6 +111,7 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 	results := make([]batchResult, len(items))
 	requests := make([]*engine.WriteRequest, 0, len(items))
 	places := make([]int, 0, len(items))
+	var later []laterItem
 	for i := range items {
 		route := a.writes[items[i].Values[itemWrite].Text()]
 		q, err := a.prepareItem(&items[i], route, claims, i)
@@ -121,8 +122,13 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 			}
 			continue
 		}
+		if a.preference(r, q.Write).async {
+			later = append(later, laterItem{i, q})
+			continue
+		}
 		requests, places = append(requests, q), append(places, i)
 	}
+	a.submitItems(ctx, r, later, results, start)
 	if len(requests) == 0 {
 		return results
 	}
@@ -134,7 +140,7 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 			sample.Code = fault.CodeOf(errs[j])
 			results[i] = a.refuseItem(r, within(pointInto(errs[j], requests[j].Write), i))
 		} else {
-			results[i] = a.itemResult(requests[j], &done[j])
+			results[i] = a.itemResult(requests[j].Write.Family, requests[j].Args.Values[0], &done[j])
 		}
 		a.recorder.Write(requests[j].Write, sample)
 	}
@@ -196,8 +202,8 @@ func (a *API) refuseItem(r *http.Request, err error) batchResult {
 	return result
 }
 
-func (a *API) itemResult(q *engine.WriteRequest, done *engine.WriteResult) batchResult {
-	headers := map[string]string{"Partita-Version": a.engine.VersionToken(q.Write.Family, q.Args.Values[0], done.Version)}
+func (a *API) itemResult(f *model.Family, partition model.Value, done *engine.WriteResult) batchResult {
+	headers := map[string]string{"Partita-Version": a.engine.VersionToken(f, partition, done.Version)}
 	if done.Location != "" {
 		headers["Location"] = done.Location
 	}

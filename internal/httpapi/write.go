@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/model"
 )
@@ -27,15 +28,27 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 	ctx, span := a.span(r, route.write.Name)
 	q, err := a.prepareWrite(r, route)
 	var result engine.WriteResult
+	var pending *accept.State
 	if err == nil {
-		result, err = a.commit(ctx, q)
+		p := a.preference(r, route.write)
+		if err = a.comeAfter(ctx, r, q, p.async); err == nil {
+			if p.async {
+				result, pending, err = a.submit(ctx, w.Header(), q, p)
+			} else {
+				result, err = a.commit(ctx, q)
+			}
+		}
 	}
 	sample := engine.WriteSample{Replayed: result.Replayed, Store: result.Store, Total: time.Since(start)}
 	status := statusOf(&result)
-	if err != nil {
+	switch {
+	case err != nil:
 		sample.Code = a.fail(w, r, err)
 		status = kinds[sample.Code].status
-	} else {
+	case pending != nil:
+		status = http.StatusAccepted
+		a.writeAccepted(w, pending, sample.Total)
+	default:
 		a.writeResult(w, q, &result, sample.Total)
 	}
 	a.recorder.Write(route.write, sample)

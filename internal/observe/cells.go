@@ -136,11 +136,11 @@ func (p *pattern) sum(dst []uint64) {
 	}
 }
 
-// latencySum is a quick sign of change: it grows with every sample.
-func (p *pattern) latencySum() (n uint64) {
+// quickSum is a quick sign of change: it grows with every sample.
+func (p *pattern) quickSum() (n uint64) {
 	for i := range p.shards {
 		if c := p.shards[i].Load(); c != nil {
-			n += c[sumLatency].Load()
+			n += c[sumLatency].Load() + c[sumStore].Load()
 		}
 	}
 	return n

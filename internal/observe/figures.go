@@ -26,6 +26,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Inactive:   Inactive(r.cfg.Model),
 		Process:    processFigures(r.cfg.DataDir),
 		Store:      r.storeFigures(ctx),
+		Accepted:   r.acceptedFigures(ctx, w),
 	}
 	s.State = overall(s.Components, r.started)
 	s.Cache = r.cacheFigures()

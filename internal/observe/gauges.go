@@ -16,9 +16,10 @@ type gauge struct {
 
 // parts are the figures that gauges are taken from.
 type parts struct {
-	cache *CacheFigures
-	store *StoreFigures
-	disk  int64
+	cache    *CacheFigures
+	store    *StoreFigures
+	accepted *AcceptedFigures
+	disk     int64
 }
 
 func gauges(r *Recorder) []gauge {
@@ -49,6 +50,16 @@ func gauges(r *Recorder) []gauge {
 		add("store_readers", "Connections for reads.", value, func(p parts) float64 { return float64(p.store.Readers) })
 		add("store_readers_in_use", "Connections for reads that are at work.", value, func(p parts) float64 { return float64(p.store.ReadersInUse) })
 	}
+	has = func(p parts) bool { return p.accepted != nil }
+	add("accepted_total", "Writes accepted to be carried out later, by this node.", count, func(p parts) float64 { return float64(p.accepted.Accepted) })
+	add("accepted_settled_total", "Accepted writes that this node carried out, or that failed for good.", count, func(p parts) float64 { return float64(p.accepted.Settled) })
+	add("accepted_failed_total", "Accepted writes that failed for good.", count, func(p parts) float64 { return float64(p.accepted.Failed) })
+	add("accepted_aside_total", "Accepted writes that this node made dead letters of.", count, func(p parts) float64 { return float64(p.accepted.Aside) })
+	add("accepted_shards", "Shards whose accepted writes this node carries out.", value, func(p parts) float64 { return float64(p.accepted.Shards) })
+	has = func(p parts) bool { return p.accepted != nil && p.accepted.Known }
+	add("accepted_backlog_messages", "Groups of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Waiting) })
+	add("accepted_backlog_bytes", "Bytes of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Bytes) })
+	add("accepted_backlog_age_seconds", "Since the oldest write on the bus was accepted.", value, func(p parts) float64 { return p.accepted.Age })
 	if r.cfg.DataDir != "" {
 		has = func(p parts) bool { return p.disk >= 0 }
 		add("disk_free_bytes", "Room on the disk of the data folder.", value, func(p parts) float64 { return float64(p.disk) })
@@ -61,6 +72,7 @@ func (e *exporter) collectGauges(ch chan<- prometheus.Metric) {
 	var p parts
 	p.cache = e.r.cacheFigures()
 	p.store = e.r.storeFigures(context.Background())
+	p.accepted = e.r.acceptedFigures(context.Background(), SinceStart)
 	p.disk, _ = diskSpace(e.r.cfg.DataDir)
 	for _, g := range e.gauges {
 		if g.has != nil && !g.has(p) {

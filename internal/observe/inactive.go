@@ -20,13 +20,6 @@ func Inactive(m *model.Model) []string {
 	say("events", "nobody hears of them", each(m.Events, func(e *model.Event) string { return e.Name }))
 	say("schedules", "they do not fire", each(m.Schedules, func(s *model.Schedule) string { return s.Name }))
 	say("limits", "they are not enforced", each(m.Limits, func(l *model.Limit) string { return l.Name }))
-	var async []string
-	for _, w := range m.Writes {
-		if w.Async != model.Sync {
-			async = append(async, w.Name)
-		}
-	}
-	say("async", "these writes are done at once", async)
 	return list
 }
 

@@ -5,11 +5,14 @@ import (
 	"testing"
 
 	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/model"
 )
 
 func TestWhatDoesNotActIsSaid(t *testing.T) {
-	want := []string{"async pay_order: these writes are done at once"}
-	if got := observe.Inactive(shop()); !slices.Equal(got, want) {
+	m := shop()
+	m.Limits = []*model.Limit{{Name: "orders"}}
+	want := []string{"limits orders: they are not enforced"}
+	if got := observe.Inactive(m); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

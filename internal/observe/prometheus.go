@@ -48,6 +48,7 @@ type exporter struct {
 	age           *prometheus.Desc
 	business      []businessDesc
 	info, state   *prometheus.Desc
+	settling      *prometheus.Desc
 	gauges        []gauge
 }
 
@@ -71,6 +72,8 @@ func newExporter(r *Recorder) *exporter {
 			"What runs here; the value is always 1.", []string{"service", "version", "revision"}, nil),
 		state: prometheus.NewDesc("partita_component_state",
 			"How a part of the service is: 0 ok, 1 degraded, 2 down.", []string{"component"}, nil),
+		settling: prometheus.NewDesc("partita_accepted_duration_seconds",
+			"Time from accepting a write for later until it was carried out, or failed for good.", nil, nil),
 		gauges: gauges(r),
 	}
 	for _, b := range r.business {
@@ -91,7 +94,7 @@ func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.store
 		ch <- s.errors
 	}
-	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state} {
+	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state, e.settling} {
 		ch <- d
 	}
 	for _, b := range e.business {
@@ -122,6 +125,10 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 		e.write.collect(ch, r.started, name, row)
 		ch <- counter(e.done, row[cellOutcome+writeDone], name, "done")
 		ch <- counter(e.done, row[cellOutcome+writeReplayed], name, "replayed")
+	}
+	if r.accepts.Load() != nil {
+		r.accepted.sum(row)
+		ch <- newHistogram(e.settling, latencies, r.started, row[cellLatency:], row[sumLatency])
 	}
 	for i, b := range r.business {
 		for _, s := range b.all() {

@@ -5,6 +5,7 @@
 package observe
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -40,6 +42,8 @@ type Recorder struct {
 	reads    []*pattern // by Read.ID
 	writes   []*pattern // by Write.ID
 	business []*business
+	accepted *pattern // not one of the model: writes between acceptance and outcome
+	accepts  atomic.Pointer[func(context.Context) accept.Stats]
 	health   Health
 
 	tokens sync.Pool // a *int per processor: the shard to add to
@@ -89,6 +93,7 @@ func New(cfg Config) *Recorder {
 	for range cfg.Model.Writes {
 		r.writes = append(r.writes, newPattern())
 	}
+	r.accepted = newPattern()
 	for _, m := range cfg.Model.Metrics {
 		r.business = append(r.business, newBusiness(m))
 	}

@@ -60,10 +60,11 @@ type Snapshot struct {
 	Writes   []Pattern  `json:"writes"`
 	Business []Business `json:"business"`
 
-	Cache    *CacheFigures `json:"cache,omitempty"`
-	Store    *StoreFigures `json:"store,omitempty"`
-	Process  Process       `json:"process"`
-	Inactive []string      `json:"inactive"` // parts of the model that this release does not act on
+	Cache    *CacheFigures    `json:"cache,omitempty"`
+	Store    *StoreFigures    `json:"store,omitempty"`
+	Accepted *AcceptedFigures `json:"accepted,omitempty"`
+	Process  Process          `json:"process"`
+	Inactive []string         `json:"inactive"` // parts of the model that this release does not act on
 }
 
 // Total is the whole service in one line.

@@ -30,6 +30,7 @@ func (r *Recorder) tick(now time.Time) {
 	}
 	r.overview[0][slot].set(r.merged)
 	r.judge(r.merged, now)
+	r.closeSecond(r.accepted, slot) // apart from the service's requests
 	t.ticks++
 	for tier := 1; tier < tiers; tier++ {
 		if t.ticks%tierSeconds[tier] != 0 {
@@ -48,9 +49,9 @@ func (r *Recorder) closeSecond(p *pattern, slot int) {
 	h := &p.past
 	var before uint64
 	if h.last != nil {
-		before = h.last[sumLatency]
+		before = h.last[sumLatency] + h.last[sumStore]
 	}
-	if p.latencySum() == before {
+	if p.quickSum() == before {
 		h.clear(0, slot)
 		return
 	}
@@ -74,14 +75,7 @@ func (r *Recorder) closeLonger(tier int) {
 	t.took[tier][slot] = t.length(parts)
 	clear(r.merged)
 	for _, p := range r.patterns() {
-		clear(r.scratch)
-		for _, s := range parts {
-			unpack(r.scratch, p.past.slots[s.tier][s.slot])
-		}
-		p.past.put(tier, slot, r.scratch)
-		for i, n := range r.scratch {
-			r.merged[i] += n
-		}
+		r.closeOne(p, tier, slot, parts)
 	}
 	for _, b := range r.business {
 		b.slots[tier][slot] = 0
@@ -90,6 +84,19 @@ func (r *Recorder) closeLonger(tier int) {
 		}
 	}
 	r.overview[tier][slot].set(r.merged)
+	r.closeOne(r.accepted, tier, slot, parts)
+}
+
+// closeOne does so for one pattern, and adds its interval to r.merged.
+func (r *Recorder) closeOne(p *pattern, tier, slot int, parts []span) {
+	clear(r.scratch)
+	for _, s := range parts {
+		unpack(r.scratch, p.past.slots[s.tier][s.slot])
+	}
+	p.past.put(tier, slot, r.scratch)
+	for i, n := range r.scratch {
+		r.merged[i] += n
+	}
 }
 
 func (o *overview) set(row []uint64) {
