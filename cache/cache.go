@@ -1,5 +1,6 @@
 // Package cache is the versioned cache of answers, a tier in the memory of one node: a copy is good while
-// no later version of its partition touched what it shows.
+// no later version of its partition touched what it shows. Behind it there may be a second Tier, which
+// the nodes share: package redis is one.
 //
 // Package internal/rules is its executable model, which shows what each rule is there for; the tests
 // hold the cache against the same promises. docs/decisions/0003-cache-structure.md says why it is
@@ -28,6 +29,7 @@ const (
 	Joined                   // loaded by another request that this one waited for
 	Refreshed                // a hit that also started an early refresh in the background
 	Stale                    // beyond fresh or marked, within stale, because loading failed
+	Shared                   // from the second tier, asked by this request
 )
 
 // Answer is one finished answer. It is shared: nobody changes it.
@@ -38,6 +40,7 @@ type Answer struct {
 	Version uint64     // of the partition when it was read
 	Time    time.Time  // just before the snapshot was taken, with its monotonic reading
 	Row     *model.Row // of an internal get (a rule's loaded row); nil otherwise
+	Visit   Visit      // what came of asking the second tier when it was loaded
 }
 
 // Terms say what a reader accepts.
@@ -69,6 +72,8 @@ type Config struct {
 	NotFoundShare float64
 	// LoadTimeout bounds one load from the store. Default 10 s.
 	LoadTimeout time.Duration
+	// Tier is the second tier. Default: none.
+	Tier Tier
 }
 
 // Cache is one node's first tier. Make one with New. It is safe for concurrent use.
@@ -81,6 +86,8 @@ type Cache struct {
 	room   room
 	counts counts
 	clock  clock
+	tier   Tier   // nil: none
+	heard  *heard // nil without a second tier
 
 	loadTimeout time.Duration
 	base        context.Context // ends at Close; every flight's context ends with it
@@ -113,7 +120,7 @@ func New(cfg Config) *Cache {
 	if cfg.LoadTimeout <= 0 {
 		cfg.LoadTimeout = defaultLoadTimeout
 	}
-	c := &Cache{seed: maphash.MakeSeed(), loadTimeout: cfg.LoadTimeout}
+	c := &Cache{seed: maphash.MakeSeed(), tier: cfg.Tier, loadTimeout: cfg.LoadTimeout}
 	c.base, c.stop = context.WithCancel(context.Background())
 	c.room.divide(cfg.Bytes, cfg.NotFoundShare)
 	n := min(max(1, int(cfg.Bytes/bytesPerShard)), maxShards)
@@ -122,6 +129,9 @@ func New(cfg Config) *Cache {
 		c.shards[i].init(c)
 	}
 	c.clock.start()
+	if c.tier != nil {
+		c.heard = newHeard(c.clock.began)
+	}
 	c.flights.Go(c.watchClock)
 	return c
 }
@@ -155,9 +165,11 @@ func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, boo
 // change is a hit. Messages may come late, twice, or in any order.
 func (c *Cache) Apply(m Message) {
 	c.counts.messages.Add(1)
-	s := c.shardOf(maphash.String(c.seed, m.Partition))
+	hp := c.hashPartition(m.Partition)
+	s := c.shardOf(hp)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.heard.note(hp)
 	if rec := s.records[m.Partition]; rec != nil && rec.apply(m) {
 		c.counts.floorRaises.Add(1)
 	}

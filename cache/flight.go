@@ -25,6 +25,11 @@ type flight struct {
 	// Under the shard's lock.
 	start   uint64        // in shard.order; 0: not started, its snapshot is still to come
 	useful  time.Duration // how long the result can be of use to those who asked; 0: it is not kept
+	fresh   time.Duration // the least that those who asked want; 0: nobody asked yet
+	least   uint64        // the greatest minimum version of those who asked
+	direct  bool          // somebody asked who must be answered from the store
+	shared  bool          // it may be answered from the second tier; set at the start
+	refresh bool          // it was started for an answer that is good still
 	waiters int
 	next    *flight
 	rec     *record // pinned if useful
@@ -33,6 +38,8 @@ type flight struct {
 
 	done      chan struct{} // closed when what follows is set
 	answer    *Answer
+	offered   bool    // the answer is the second tier's: its snapshot may be from before the start
+	rescue    *Answer // serves as stale, when loading failed
 	err       error
 	upTo      uint64 // the answer meets every minimum version up to this
 	inline    bool   // set by the one who carries it out
@@ -52,13 +59,13 @@ func (f *flight) tells() bool { return f.rec != nil && !f.expired }
 func (s *shard) launch(f *flight) {
 	s.order++
 	f.start = s.order
+	f.shared = s.c.tier != nil && !f.direct
 	if f.useful > 0 && !s.c.closed.Load() {
 		f.rec = s.pin(f.key.partition)
 		f.cell = f.rec.track(f.tag)
 	}
 	s.flights[f.key] = f
 	s.c.flights.Add(1) // under the lock, so that Close does not overlook it
-	s.c.counts.loads.Add(1)
 	s.c.counts.flying.Add(1)
 }
 
@@ -95,44 +102,65 @@ func (c flightContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// load runs the loader and lands the flight, whatever the loader does.
+// load asks the second tier, then the loader, and lands the flight, whatever the loader does.
 func (c *Cache) load(ctx context.Context, f *flight) {
 	began := time.Now()
 	c.checkClock(began)
 	var a *Answer
+	var v visit
 	err := error(fault.Wrap(fault.Internal, errors.New("the loader did not return"), internalText))
 	defer func() {
 		if p := recover(); p != nil {
 			a, err = nil, fault.Wrap(fault.Internal, fmt.Errorf("the loader panicked: %v\n%s", p, debug.Stack()), internalText)
 		}
-		c.land(ctx, f, a, err, began)
+		if !v.landed {
+			c.land(ctx, f, a, err, began, v)
+		}
+		c.leave(f, v)
+		c.flights.Done()
 	}()
+	if v = c.visit(ctx, f); v.landed {
+		return
+	}
+	c.counts.loads.Add(1)
+	began = time.Now()
 	a, err = f.loader.Load(ctx)
 }
 
 const internalText = "Something went wrong on our side; it has been noted. Please try again later."
 
-// land ends a flight: the answer is kept if it may be, those who wait are told, and the next flight
-// starts if somebody waits for it.
-func (c *Cache) land(ctx context.Context, f *flight, a *Answer, err error, began time.Time) {
-	s := c.shardOf(c.hashPartition(f.key.partition))
-	s.mu.Lock()
+// land ends a flight with what its loader gave.
+func (c *Cache) land(ctx context.Context, f *flight, a *Answer, err error, began time.Time, v visit) {
 	switch {
 	case err != nil:
 		f.err = loadError(ctx, err)
 		f.abandoned = f.inline && ctx.Err() != nil
 		c.counts.loadErrors.Add(1)
+		if fault.Transient(f.err) {
+			f.rescue = c.rescue(f, v.share)
+		}
 	case a == nil:
 		f.err = fault.Wrap(fault.Internal, errors.New("the loader returned neither answer nor error"), internalText)
 		c.counts.loadErrors.Add(1)
 	default:
-		f.answer = timed(a, began)
-		f.upTo = a.Version
+		f.answer = finished(a, began, v.offer.Asked)
+	}
+	s := c.shardOf(c.hashPartition(f.key.partition))
+	s.mu.Lock()
+	c.finish(s, f)
+}
+
+// finish ends a flight that has its answer or its error: the answer is kept if it may be, those who
+// wait are told, and the next flight starts if somebody waits for it. The shard's lock is held, and
+// released.
+func (c *Cache) finish(s *shard, f *flight) {
+	if f.answer != nil {
+		f.upTo = f.answer.Version
 	}
 	if rec := f.rec; rec != nil {
 		if f.answer != nil && !rec.dead {
-			rec.filled(a.Version)
-			f.upTo = rec.upTo(a.Version, f.cell)
+			rec.filled(f.answer.Version)
+			f.upTo = rec.upTo(f.answer.Version, f.cell)
 			s.keep(f)
 		}
 		rec.release(f.cell)
@@ -152,17 +180,22 @@ func (c *Cache) land(ctx context.Context, f *flight, a *Answer, err error, began
 		c.fly(next)
 	}
 	c.trim()
-	c.flights.Done()
 }
 
-// timed sees to it that an answer is not younger than its snapshot: a time that is missing or lies
-// in the future becomes the time when the load began.
-func timed(a *Answer, began time.Time) *Answer {
-	if !a.Time.IsZero() && time.Since(a.Time) >= 0 {
+// finished sees to it that an answer is not younger than its snapshot: a time that is missing or lies
+// in the future becomes the time when the load began. It notes that the second tier was asked.
+func finished(a *Answer, began time.Time, asked bool) *Answer {
+	timed := !a.Time.IsZero() && time.Since(a.Time) >= 0
+	if timed && !asked {
 		return a
 	}
 	b := *a
-	b.Time = began
+	if !timed {
+		b.Time = began
+	}
+	if asked {
+		b.Visit = Missed
+	}
 	return &b
 }
 
@@ -184,6 +217,9 @@ func deadline(cause error) error {
 func (f *flight) sees(arrival, known uint64, t Terms) bool {
 	if f.upTo < t.Min {
 		return false
+	}
+	if f.offered { // it had every change that was known when it landed
+		return t.Fresh > 0 && time.Since(f.answer.Time) <= t.Fresh
 	}
 	return f.start > arrival || t.Fresh > 0 && f.tells() && f.answer.Version >= known && time.Since(f.answer.Time) <= t.Fresh
 }

@@ -19,7 +19,7 @@ import (
 // serves within t.Stale and t.Min, with the outcome Stale. Otherwise the error is the loader's, or
 // fault.Deadline when ctx ends, or fault.Behind when the store itself has not reached t.Min.
 func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Tag, t Terms, l Loader) (*Answer, Outcome, error) {
-	r := reader{c: c, s: c.shardOf(c.hashPartition(partition)), key: flightKey{partition, answer}, terms: t}
+	r := reader{c: c, s: c.shardOf(c.hashPartition(partition)), key: flightKey{partition, answer}, terms: t, direct: t.Fresh <= 0}
 	r.s.mu.Lock()
 	if a := r.atHand(); a != nil { // it landed since the look-up
 		r.s.mu.Unlock()
@@ -39,19 +39,24 @@ func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Ta
 			c.fly(f)
 		}
 		if err := r.wait(ctx, f); err != nil {
-			return r.fallBack(r.outcome(mine), err)
+			return r.fallBack(r.outcome(mine), err, nil)
 		}
 		switch {
 		case f.abandoned && !mine:
 		case f.err != nil:
-			return r.fallBack(r.outcome(mine), f.err)
+			return r.fallBack(r.outcome(mine), f.err, f.rescue)
 		case f.sees(r.arrival, r.known, t):
 			if !mine {
 				c.counts.joins.Add(1)
 			}
+			if mine && f.offered {
+				return f.answer, Shared, nil
+			}
 			return f.answer, r.outcome(mine), nil
+		case f.offered: // good enough for others
+			r.direct = true
 		case f.start > r.arrival: // nothing newer is to be had, and it is not new enough
-			return r.fallBack(r.outcome(mine), behind())
+			return r.fallBack(r.outcome(mine), behind(), nil)
 		}
 		r.s.mu.Lock()
 	}
@@ -69,7 +74,7 @@ func (c *Cache) Refresh(partition, answer string, tag model.Tag, l Loader) {
 		return
 	}
 	f := newFlight(context.Background(), k, tag, l)
-	f.useful = e.keep
+	f.useful, f.refresh = e.keep, true
 	s.launch(f)
 	s.mu.Unlock()
 	c.counts.refreshes.Add(1)
@@ -86,6 +91,7 @@ type reader struct {
 	terms   Terms
 	arrival uint64 // in shard.order
 	known   uint64 // an answer from this version on has every change that was known on arrival
+	direct  bool   // only an answer from the store will do
 }
 
 // arrive notes what the reader may expect. The shard's lock is held.
@@ -122,9 +128,9 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 	switch {
 	case running == nil:
 		f, mine, start = newFlight(ctx, r.key, tag, l), true, true
-		f.useful = useful
+		f.useful, f.direct = useful, r.direct
 		r.s.launch(f)
-	case running.start > r.arrival || r.terms.Fresh > 0 && running.tells():
+	case (running.start > r.arrival || r.terms.Fresh > 0 && running.tells()) && !(r.direct && running.shared):
 		f = running
 	default:
 		if running.next == nil {
@@ -132,9 +138,14 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 			running.next = newFlight(ctx, r.key, tag, l)
 		}
 		f = running.next
+		f.direct = f.direct || r.direct
 		f.waiters++
 	}
 	f.useful = max(f.useful, useful)
+	f.least = max(f.least, r.terms.Min)
+	if fresh := r.terms.Fresh; fresh > 0 && (f.fresh <= 0 || fresh < f.fresh) {
+		f.fresh = fresh
+	}
 	if mine {
 		r.count()
 	}
@@ -177,8 +188,9 @@ func (r *reader) wait(ctx context.Context, f *flight) error {
 	}
 }
 
-// fallBack answers when loading failed: with what is at hand if it will do, else with the error.
-func (r *reader) fallBack(o Outcome, err error) (*Answer, Outcome, error) {
+// fallBack answers when loading failed: with what is at hand if it will do, or with what the second
+// tier had, if any; else with the error.
+func (r *reader) fallBack(o Outcome, err error, rescue *Answer) (*Answer, Outcome, error) {
 	if !fault.Transient(err) || errors.Is(err, context.Canceled) {
 		return nil, o, err
 	}
@@ -193,6 +205,10 @@ func (r *reader) fallBack(o Outcome, err error) (*Answer, Outcome, error) {
 			r.c.counts.stales.Add(1)
 			return a, Stale, nil
 		}
+	}
+	if rescue != nil && time.Since(rescue.Time) <= r.terms.Stale && rescue.Version >= r.terms.Min {
+		r.c.counts.stales.Add(1)
+		return rescue, Stale, nil
 	}
 	return nil, o, err
 }

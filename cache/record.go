@@ -16,6 +16,8 @@ type record struct {
 	floor   atomic.Uint64 // answers read below it are not current
 
 	known bool   // through is known
+	sure  bool   // from is known
+	from  uint64 // answers read from here on have every change that this node was told of before the record came
 	dead  bool   // no longer resident: a flight that pinned it must not leave its answer here
 	pins  int    // flights that pinned it before their snapshot
 	rest  uint64 // the newest version of any tag that is not among cells
@@ -84,8 +86,12 @@ func (r *record) apply(m Message) (raised bool) {
 	return raised
 }
 
-// filled notes that a flight which had pinned the record read it at version s.
+// filled notes that a flight which had pinned the record brought an answer of version s, which has every
+// change that this node was told of before the record came.
 func (r *record) filled(s uint64) {
+	if !r.sure || s < r.from {
+		r.sure, r.from = true, s
+	}
 	if r.known {
 		return
 	}

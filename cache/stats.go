@@ -23,7 +23,9 @@ type Stats struct {
 	Joins       uint64 // readers that another's load answered
 	Refreshes   uint64 // loads that Refresh started
 	Stales      uint64 // answered stale because loading failed
-	Loads       uint64 // loads begun, whoever asked for them
+	Loads       uint64 // loads from the store begun, whoever asked for them
+	Offers      uint64 // answers of the second tier that were taken
+	Unfit       uint64 // answers of the second tier that this node knew better than to take
 	LoadErrors  uint64 // loads that failed
 	Evictions   uint64 // answers dropped for room
 	Oversized   uint64 // answers not kept because they alone would fill a partition's share
@@ -41,6 +43,7 @@ type counts struct {
 	entries, notFound, partitions, flying                         atomic.Int64
 	misses, bypasses, joins, refreshes, stales, loads, loadErrors atomic.Uint64
 	evictions, oversized, messages, floorRaises, expiries         atomic.Uint64
+	offers, unfit                                                 atomic.Uint64
 }
 
 const hitStripes = 32
@@ -65,6 +68,8 @@ func (c *Cache) Stats() Stats {
 		Refreshes:     n.refreshes.Load(),
 		Stales:        n.stales.Load(),
 		Loads:         n.loads.Load(),
+		Offers:        n.offers.Load(),
+		Unfit:         n.unfit.Load(),
 		LoadErrors:    n.loadErrors.Load(),
 		Evictions:     n.evictions.Load(),
 		Oversized:     n.oversized.Load(),

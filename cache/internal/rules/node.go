@@ -10,7 +10,11 @@ type node struct {
 	slept   int       // how far its monotonic clock is behind the time
 
 	delivered [Tags]int // by tag the newest change whose message was taken in, over restarts
+	told      [Tags]int // likewise, since the last start
+	heard     int       // its clock when a message was last taken in; -1: never
 }
+
+func newNode() *node { return &node{heard: -1} }
 
 type message struct {
 	version int
@@ -23,6 +27,8 @@ type record struct {
 	known   bool // through is known
 	through int  // messages were taken in up to this version
 	floor   int  // answers read below it are not current
+	sure    bool // from is known
+	from    int  // answers read from here on have every change that the node was told of before
 	tags    map[int]int
 	answers [answers]*answer
 }
@@ -32,6 +38,8 @@ type answer struct {
 	version int
 	time    int // as the node counts it
 	taken   int // when its snapshot was really taken: the node does not know
+	life    int // the incarnation of the store that it was read from
+	second  bool
 }
 
 func newRecord() *record { return &record{tags: map[int]int{}} }
@@ -56,6 +64,9 @@ func (r *record) take(m message, without Rule) {
 
 // fill takes in an answer that was read at a.version.
 func (r *record) fill(which int, a *answer, without Rule) {
+	if !r.sure || a.version < r.from {
+		r.sure, r.from = true, a.version
+	}
 	switch {
 	case !r.known:
 		r.known, r.through = true, a.version

@@ -78,6 +78,9 @@ func (h *History) Commit(touched ...int) int {
 	return h.Head()
 }
 
+// Cut takes back every version above v, as restoring a backup does.
+func (h *History) Cut(v int) { h.touched = h.touched[:v] }
+
 // Touches tells whether a version touched a tag.
 func (h *History) Touches(version, tag int) bool { return h.touched[version-1][tag] }
 

@@ -1,6 +1,6 @@
 // Package rules is the executable model of the versioned cache: what package cache must do, as a
 // simulation of one partition, its store, and several nodes whose messages are lost, doubled,
-// delayed and reordered. Each rule can be taken out, to show what it is there for.
+// delayed and reordered. They may share a second tier, whose answers are put late and lost. Each rule can be taken out, to show what it is there for.
 //
 // The model knows neither goroutines nor clocks: a World moves in steps that a driver chooses, and
 // says after each whether an answer was, or could be, given that breaks a promise.
@@ -35,16 +35,29 @@ const (
 	Unpinned // … and if it pinned a record, else nobody knows what it has missed
 	Jump     // when wall and monotonic clock part, everything expires, flights under way included
 
+	// What a second tier, which the nodes share, may be used for. These are about a World that has one.
+	Newer       // what is newer is not replaced: by version, then by time
+	Used        // an answer's age is the tier's own time since it was put, and what the writer had used up
+	Current     // an offer is taken only if no change is known that it lacks
+	Heard       // … also of those that the node was told before the record came: the offer was read later
+	Incarnation // keys carry the store's incarnation
+	Offered     // an offer was not read after the flight's start: it must meet the terms of all who wait
+	Direct      // strong readers do not board a flight that may be answered by an offer
+
 	rules // how many there are
 )
 
 var names = [rules]string{
 	"Nothing", "Gap", "Pin", "FirstFloor", "Hold", "Raise", "Drop", "Evict", "Foreign",
 	"MinHit", "MinStale", "Age", "Fresh", "Stale", "Strong", "Join", "Known", "Unpinned", "Jump",
+	"Newer", "Used", "Current", "Heard", "Incarnation", "Offered", "Direct",
 }
 
 // String gives the rule's name.
 func (r Rule) String() string { return names[r] }
+
+// Second tells whether the rule is about the second tier.
+func (r Rule) Second() bool { return r >= Newer && r < rules }
 
 // All lists the rules that can be taken out.
 func All() []Rule {

@@ -24,9 +24,9 @@ const (
 )
 
 // prove drives a World without the given rule, and fails with the steps that led to a broken promise.
-func prove(without rules.Rule) func(*rapid.T) {
+func prove(without rules.Rule, second bool) func(*rapid.T) {
 	return func(t *rapid.T) {
-		w := rules.New(without, true)
+		w := rules.New(without, second, true)
 		choose := func(n int) int { return even(t, n) }
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(t *rapid.T) {
@@ -60,7 +60,8 @@ var coin = rapid.Bool()
 
 // TestRulesHold searches for a broken promise while every rule is in force.
 func TestRulesHold(t *testing.T) {
-	search(t, fullRuns, prove(rules.Nothing))
+	t.Run("one tier", func(t *testing.T) { search(t, fullRuns, prove(rules.Nothing, false)) })
+	t.Run("two tiers", func(t *testing.T) { search(t, fullRuns, prove(rules.Nothing, true)) })
 }
 
 // TestEachRuleIsNeeded takes each rule out and wants a promise broken, within a fixed budget.
@@ -72,7 +73,7 @@ func TestEachRuleIsNeeded(t *testing.T) {
 			done := make(chan struct{})
 			go func() { // a search that finds something ends its goroutine
 				defer close(done)
-				search(v, brokenMax, prove(rule))
+				search(v, brokenMax, prove(rule, rule.Second()))
 			}()
 			<-done
 			if !v.failed {
@@ -126,7 +127,7 @@ func TestLongSearch(t *testing.T) {
 // random drives a World with every rule in force by the numbers of a seed.
 func random(seed uint64, tracing bool) *rules.World {
 	r := rand.New(rand.NewPCG(seed, 0))
-	w := rules.New(rules.Nothing, tracing)
+	w := rules.New(rules.Nothing, seed%2 == 1, tracing)
 	for range runSteps {
 		if w.Step(r.IntN); w.Check() != "" {
 			break

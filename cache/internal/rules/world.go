@@ -21,17 +21,21 @@ type World struct {
 	order   int
 	nodes   [nodes]*node
 	history History
-	acked   int // the newest commit that was acknowledged
+	acked   int  // the newest commit that was acknowledged
+	second  bool // there is a second tier
+	tier    map[key]*kept
+	late    []*put // under way to it
+	life    int    // the store's incarnation
 	broken  string
 	trace   []string
 	tracing bool
 }
 
-// New makes a World without the given rule. Tracing keeps a line for each step.
-func New(without Rule, tracing bool) *World {
-	w := &World{without: without, tracing: tracing}
+// New makes a World without the given rule, with a second tier or not. Tracing keeps a line for each step.
+func New(without Rule, second, tracing bool) *World {
+	w := &World{without: without, second: second, tier: map[key]*kept{}, tracing: tracing}
 	for i := range w.nodes {
-		w.nodes[i] = &node{}
+		w.nodes[i] = newNode()
 	}
 	return w
 }
@@ -46,7 +50,13 @@ func (w *World) Trace() []string { return w.trace }
 type Choose func(n int) int
 
 // Step moves the World on in one of its ways; some of them may not be possible now, and do nothing.
-func (w *World) Step(c Choose) { steps[c(len(steps))](w, c) }
+func (w *World) Step(c Choose) {
+	all := steps
+	if w.second {
+		all = stepsWithTier
+	}
+	all[c(len(all))](w, c)
+}
 
 // steps are the ways to move on, the more often the more they are needed to get anywhere.
 var steps = slices.Concat(
@@ -55,6 +65,13 @@ var steps = slices.Concat(
 	slices.Repeat([]step{(*World).commit, (*World).acknowledge, (*World).deliver}, 4),
 	slices.Repeat([]step{(*World).wait, (*World).dropTag, (*World).evict}, 2),
 	[]step{(*World).fails, (*World).leaves, (*World).loses, (*World).dropAnswer, (*World).restart, (*World).sleep},
+)
+
+// stepsWithTier are the ways to move on with a second tier.
+var stepsWithTier = slices.Concat(steps,
+	slices.Repeat([]step{(*World).asks}, 12),
+	slices.Repeat([]step{(*World).puts}, 6),
+	[]step{(*World).losesPut, (*World).losesKept, (*World).restore, (*World).evict},
 )
 
 type step func(*World, Choose)
@@ -121,8 +138,10 @@ func (w *World) take(n *node, m message) {
 	for t, touched := range m.touched {
 		if touched {
 			n.delivered[t] = max(n.delivered[t], m.version)
+			n.told[t] = max(n.told[t], m.version)
 		}
 	}
+	n.heard = n.clock(w.now)
 	if n.rec != nil {
 		n.rec.take(m, w.without)
 	}
@@ -146,7 +165,8 @@ func (w *World) read(c Choose) {
 	if c(3) == 2 {
 		r.terms.Min = c(w.history.Head() + 2) // beyond the head as well: a token may be forged
 	}
-	r.delivered = n.delivered[tagOf(r.which)]
+	r.delivered, r.told = n.delivered[tagOf(r.which)], n.told[tagOf(r.which)]
+	r.direct = r.terms.Fresh == 0
 	if n.rec != nil {
 		r.known = n.rec.needs(r.which)
 	}
@@ -247,7 +267,8 @@ func (w *World) evict(c Choose) {
 func (w *World) restart(c Choose) {
 	n, i := w.node(c)
 	w.note("node %d restarts", i)
-	w.nodes[i] = &node{inbox: n.inbox, delivered: n.delivered}
+	w.nodes[i] = newNode()
+	w.nodes[i].inbox, w.nodes[i].delivered = n.inbox, n.delivered
 }
 
 func (w *World) wait(c Choose) {
