@@ -290,9 +290,9 @@ func (r *reading) flush(ctx context.Context) error {
 // rowsAt gives the rows of a source partition as they were at a version. They are read page by page as
 // they are now, and what changed since is undone.
 func (v *Views) rowsAt(ctx context.Context, p *plan, source store.Partition, version uint64, emit func(*model.Row) error) error {
-	q := &store.Query{Read: p.source, Args: &model.Args{Values: []model.Value{source.Value}, Given: []bool{true}}} // Now is zero: nothing is over
-	changed := map[string]bool{}                                                                                   // keys that changed since
-	var before []*model.Row                                                                                        // what of them is not given yet
+	q := &store.Query{Read: p.source, Now: ageless(p.view.From), Args: &model.Args{Values: []model.Value{source.Value}, Given: []bool{true}}}
+	changed := map[string]bool{} // keys that changed since
+	var before []*model.Row      // what of them is not given yet
 	seen := version
 	var last *model.Row // of the pages so far
 	for {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
@@ -242,4 +243,13 @@ func (p *plan) total(row *model.Row) (*delta, error) {
 		}
 	}
 	return d, nil
+}
+
+// ageless gives a time at which no row of an entity is over: what expires counts until it is deleted.
+func ageless(e *model.Entity) time.Time {
+	first := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	if e.Keep != nil {
+		first = first.Add(e.Keep.For)
+	}
+	return first
 }

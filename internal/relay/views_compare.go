@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/partita-dev/partita/internal/work"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
+)
+
+// comparison holds a view against what its source says it should be.
+type comparison struct {
+	views    *Views
+	plan     *plan
+	report   *ViewReport
+	progress func(view string, rows int)
+
+	mu   sync.Mutex
+	seen int
+}
+
+func (c *comparison) run(ctx context.Context) error {
+	if c.plan.folded == nil {
+		return c.index(ctx)
+	}
+	return c.folds(ctx)
+}
+
+func (c *comparison) count(n int) {
+	c.seen += n
+	c.progress(c.plan.view.Name, c.seen)
+}
+
+// differ notes a difference. It may be called by several goroutines.
+func (c *comparison) differ(at place, format string, args ...any) {
+	const most = 10
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Differences++
+	if len(c.report.Examples) < most {
+		c.report.Examples = append(c.report.Examples, c.name(at)+" "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *comparison) name(at place) string {
+	parts := []string{string(model.AppendText(nil, at.target))}
+	for _, v := range at.key {
+		parts = append(parts, string(model.AppendText(nil, v)))
+	}
+	return strings.Join(parts, "/")
+}
+
+// index looks for the row of each row of the source, and for the source of each row of the view.
+func (c *comparison) index(ctx context.Context) error {
+	p := c.plan
+	shown, source := work.Row(p.rows), work.Row(p.view.From)
+	err := c.each(ctx, p.view.From, func(row *model.Row) error {
+		at, ok := p.placeOf(row)
+		if !ok {
+			return nil
+		}
+		have, err := c.get(ctx, p.view.Family, shown, at.target, at.key)
+		switch {
+		case err != nil:
+			return err
+		case have == nil:
+			c.differ(at, "is missing")
+		case !slices.Equal(have.Values, p.shown(at, row)):
+			c.differ(at, "has other values than its source")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	from := p.view.From
+	places := []int{p.rows.Field(from.Fields[0].Name).Pos}
+	for _, f := range from.Key {
+		places = append(places, p.rows.Field(f.Name).Pos)
+	}
+	return c.each(ctx, p.rows, func(row *model.Row) error {
+		at := place{row.Values[0], p.rows.KeyOf(row)}
+		key := make([]model.Value, len(places))
+		for i, pos := range places {
+			key[i] = row.Values[pos]
+		}
+		origin, err := c.get(ctx, from.Family, source, key[0], key[1:])
+		if err != nil {
+			return err
+		}
+		if now, ok := p.placeOf(origin); ok && now.same(at) {
+			return nil
+		}
+		if from.Keep != nil {
+			c.mu.Lock()
+			c.report.Kept++ // it expired, or came anew after it had
+			c.mu.Unlock()
+			return nil
+		}
+		c.differ(at, "should not be there")
+		return nil
+	})
+}
+
+// each calls do for every row of an entity, several at a time.
+func (c *comparison) each(ctx context.Context, e *model.Entity, do func(*model.Row) error) error {
+	const readers = 8
+	return c.views.scan(ctx, e, func(rows []*model.Row) error {
+		errs := make([]error, readers)
+		var wg sync.WaitGroup
+		for i := range readers {
+			wg.Go(func() {
+				for j := i; j < len(rows) && errs[i] == nil; j += readers {
+					errs[i] = do(rows[j])
+				}
+			})
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, c.count)
+}
+
+func (c *comparison) get(ctx context.Context, f *model.Family, r *model.Read, partition model.Value, key []model.Value) (*model.Row, error) {
+	args := &model.Args{Values: append([]model.Value{partition}, key...), Given: make([]bool, 1+len(key))}
+	for i := range args.Given {
+		args.Given[i] = true
+	}
+	result, err := c.views.config.Store.Read(ctx, store.Partition{Family: f, Value: partition}, &store.Query{Read: r, Args: args, Now: ageless(r.Of)})
+	if err != nil || len(result.Rows) == 0 {
+		return nil, err
+	}
+	return result.Rows[0], nil
+}
+
+// folds computes the whole view in memory, and compares.
+func (c *comparison) folds(ctx context.Context) error {
+	p := c.plan
+	type group struct {
+		at    place
+		total *delta
+	}
+	groups := map[string]*group{}
+	name := func(at place) string { return keyName(append([]model.Value{at.target}, at.key...)) }
+	err := c.views.scan(ctx, p.view.From, func(rows []*model.Row) error {
+		for _, row := range rows {
+			at, ok := p.placeOf(row)
+			if !ok {
+				continue
+			}
+			g := groups[name(at)]
+			if g == nil {
+				g = &group{at, p.newDelta()}
+				groups[name(at)] = g
+			}
+			p.count(g.total, row, 1)
+		}
+		return nil
+	}, c.count)
+	if err != nil {
+		return err
+	}
+	err = c.views.scan(ctx, p.rows, func(rows []*model.Row) error {
+		for _, row := range rows {
+			at := place{row.Values[0], p.rows.KeyOf(row)}
+			g := groups[name(at)]
+			if g == nil {
+				c.differ(at, "should not be there")
+				continue
+			}
+			delete(groups, name(at))
+			for _, f := range p.folds {
+				if want, have := p.figures(at, g.total)[f.shown.Pos], row.Values[f.shown.Pos]; want != have {
+					c.differ(at, "has %s %s instead of %s", f.shown.Name, model.AppendText(nil, have), model.AppendText(nil, want))
+				}
+			}
+		}
+		return nil
+	}, c.count)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		c.differ(g.at, "is missing")
+	}
+	return nil
+}

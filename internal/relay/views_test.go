@@ -1,0 +1,186 @@
+package relay_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/partita-dev/partita/internal/relay"
+	"github.com/partita-dev/partita/model"
+)
+
+// stores runs a test on every store. url and dir name a fresh place.
+func stores(t *testing.T, run func(t *testing.T, place func() (url, dir string))) {
+	t.Run("sqlite", func(t *testing.T) { run(t, func() (string, string) { return "", t.TempDir() }) })
+	t.Run("postgres", func(t *testing.T) { run(t, func() (string, string) { return database.Database(t), t.TempDir() }) })
+}
+
+// write does one random commit: rows come, change, move, enter and leave `where`, and go.
+func (w *world) write(r *rapid.T) {
+	owner := rapid.SampledFrom([]string{"ann", "bob", "cy"}).Draw(r, "owner")
+	rows := map[int64][]model.Value{}
+	for range rapid.IntRange(1, 3).Draw(r, "rows") {
+		id := rapid.Int64Range(1, 6).Draw(r, "id")
+		if rapid.IntRange(0, 4).Draw(r, "what") == 0 {
+			rows[id] = nil
+			continue
+		}
+		rows[id] = w.thing(owner, id,
+			rapid.SampledFrom([]string{"red", "green", "blue"}).Draw(r, "color"),
+			rapid.SampledFrom([]string{"", "attic", "barn"}).Draw(r, "place"),
+			rapid.SampledFrom([]int64{-1, 0, 3, 1 << 60}).Draw(r, "n"),
+			rapid.Int64Range(0, 99999).Draw(r, "cents"),
+			rapid.SampledFrom([]float64{0.1, 0.2, 1e300, 1e-300, -0.3}).Draw(r, "ratio"),
+			rapid.Int64Range(0, 1).Draw(r, "day"))
+	}
+	w.put(owner, rows)
+}
+
+// act does something at random: a write, or a round of a relay that breaks off somewhere, while
+// another relay overtakes it.
+func (w *world) act(r *rapid.T, relays []*relay.Relay) {
+	if rapid.IntRange(0, 2).Draw(r, "act") > 0 {
+		w.write(r)
+		return
+	}
+	at := rapid.IntRange(0, len(relays)-1).Draw(r, "relay")
+	other := relays[(at+1)%len(relays)]
+	left := 4 // or it might never come to an end
+	interfere := func(name string) func() error {
+		return func() error {
+			if left--; left < 0 {
+				return nil
+			}
+			switch rapid.IntRange(0, 4).Draw(r, name) {
+			case 0:
+				return away
+			case 1: // a paused one that wakes up when another has done its work, and more
+				w.write(r)
+				fallthrough
+			case 2:
+				for i := range relay.Shards {
+					other.Round(w.t.Context(), i)
+				}
+			}
+			return nil
+		}
+	}
+	w.store.beforeCommit, w.store.relayed = interfere("before commit"), interfere("before relayed")
+	for i := range relay.Shards {
+		relays[at].Round(w.t.Context(), i)
+	}
+	w.store.beforeCommit, w.store.relayed = nil, nil
+}
+
+// Whatever happens between the effects of a batch and the note that they are done, and however many
+// work on the same, a view is what its sources say it should be.
+func TestViewsEqualTheirSources(t *testing.T) {
+	stores(t, func(t *testing.T, place func() (string, string)) {
+		url, dir := place()
+		w := openWorld(t, sourceModel+worldViews, url, dir, nil)
+		defer w.store.Close()
+		first, views := w.relay()
+		second, _ := w.relay()
+		rapid.Check(t, func(r *rapid.T) { // one store for all: what one leaves the next begins with
+			for range rapid.IntRange(1, 12).Draw(r, "acts") {
+				w.act(r, []*relay.Relay{first, second})
+			}
+			w.drain(first, views)
+			w.check(views)
+		})
+	})
+}
+
+// A view that is new to a store with rows is built while writes go on, whoever does it and however
+// often it is broken off.
+func TestViewsAreBuiltWhileWritesGoOn(t *testing.T) {
+	stores(t, func(t *testing.T, place func() (string, string)) {
+		rapid.Check(t, func(r *rapid.T) {
+			url, dir := place()
+			w := openWorld(t, sourceModel, url, dir, nil)
+			for range rapid.IntRange(0, 8).Draw(r, "writes before") {
+				w.write(r)
+			}
+			things := w.things
+			if err := w.store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			w = openWorld(t, sourceModel+worldViews, url, dir, nil)
+			defer w.store.Close()
+			w.things = things
+			first, views := w.relay()
+			second, _ := w.relay()
+			for range rapid.IntRange(1, 10).Draw(r, "acts") {
+				w.act(r, []*relay.Relay{first, second})
+			}
+			w.drain(first, views)
+			w.check(views)
+			for range rapid.IntRange(0, 3).Draw(r, "writes after") {
+				w.write(r)
+			}
+			w.drain(second, views)
+			w.check(views)
+		})
+	})
+}
+
+// A definition that changes makes the view anew.
+func TestAViewWithAnotherDefinitionIsMadeAnew(t *testing.T) {
+	stores(t, func(t *testing.T, place func() (string, string)) {
+		url, dir := place()
+		w := openWorld(t, sourceModel+worldViews, url, dir, nil)
+		r, views := w.relay()
+		for i := range 20 {
+			owner := fmt.Sprint("owner", i%7)
+			w.put(owner, map[int64][]model.Value{int64(i): w.thing(owner, int64(i), []string{"red", "green", "blue"}[i%3], "attic", int64(i), 100, 0.5, int64(i%2))})
+		}
+		w.drain(r, views)
+		w.check(views)
+		things := w.things
+		w.store.Close()
+
+		changed := `
+views:
+  by_place: {from: thing, by: place, fields: [color, price], where: {color: red}}
+  paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
+  warm:     {from: thing, by: color, key: [at], where: {color: [red, green]}}
+  days:
+    from: thing
+    by: {day: = date(row.at)}
+    where: {color: [red, blue]}
+    fold: {things: count, total: {sum: n}, spent: {sum: price}, mean: {avg: n}, cost: {avg: price}, weight: {sum: ratio}, heft: {avg: ratio}}
+  shelves:
+    from: thing
+    by: color
+    key: [id]
+    fold: {total: {sum: n}}
+`
+		w = openWorld(t, sourceModel+changed, url, dir, nil)
+		defer w.store.Close()
+		w.things = things
+		r, views = w.relay()
+		w.drain(r, views)
+		for owner, rows := range w.things { // the others are not in the view any more
+			for id, values := range rows {
+				if values[2].Text() != "red" {
+					delete(w.things[owner], id)
+				}
+			}
+		}
+		for _, view := range []string{"by_place", "paths"} {
+			if want, have := w.want(view), w.have(view); fmt.Sprint(want) != fmt.Sprint(have) {
+				t.Errorf("%s has %v instead of %v", view, have, want)
+			}
+		}
+		reports, err := views.Inspect(t.Context(), true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range reports {
+			if !r.Compared || r.Differences > 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
