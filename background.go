@@ -45,19 +45,71 @@ func asyncWrites(m *model.Model) (names []string) {
 	return names
 }
 
+// viewing makes what keeps the model's views; nil where it has none.
+func (n *node) viewing(ctx context.Context, books *work.Books) (*relay.Views, error) {
+	if len(books.Store.Views) == 0 {
+		return nil, nil
+	}
+	v := relay.NewViews(relay.ViewsConfig{Books: books, Store: n.store, Logger: n.logger})
+	if err := v.Prepare(ctx); err != nil {
+		return nil, fmt.Errorf("partita: the views cannot be prepared: %w", err)
+	}
+	return v, nil
+}
+
+// asOf tells up to when the changes of its sources are in a view.
+func (n *node) asOf(ctx context.Context, view *model.View) (time.Time, error) {
+	return n.views.AsOf(ctx, n.relay, view)
+}
+
+// viewFigures tells how the views are.
+func (n *node) viewFigures(ctx context.Context) []observe.ViewFigures {
+	var out []observe.ViewFigures
+	for _, s := range n.views.Status(ctx, n.relay) {
+		out = append(out, observe.ViewFigures{Name: s.View, From: s.From, State: s.State, Built: s.Built, Lag: s.Lag})
+	}
+	return out
+}
+
 // relaying begins to work on what follows commits, and on accepted writes, for the shards whose lease
 // this node has. accepts may be nil.
 func (n *node) relaying(ctx context.Context, books *work.Books, consumers []relay.Consumer, accepts *accept.Acceptor) {
-	if len(consumers) == 0 && accepts == nil {
+	if len(consumers) == 0 && accepts == nil && n.views == nil {
 		return
 	}
 	c := relay.Config{Books: books, Store: n.store, Node: n.name, Consumers: consumers, Logger: n.logger}
 	if accepts != nil {
 		c.Hold = func(ctx context.Context, s relay.Shard) { accepts.Carry(ctx, s.Index) }
 	}
-	r := relay.New(c)
-	n.listen(r.Changed)
-	n.work.Go(func() { r.Run(ctx) })
+	if n.views != nil {
+		c.Consumers = append(c.Consumers, n.views)
+		c.Yield = n.views.Superseded
+	}
+	n.relay = relay.New(c)
+	n.listen(n.relay.Changed)
+	n.work.Go(func() { n.relay.Run(ctx) })
+	n.work.Go(func() { n.watchRelay(ctx) })
+	if n.views != nil {
+		n.recorder.Views(n.viewFigures)
+	}
+}
+
+// watchRelay says how the relay is, until ctx ends.
+func (n *node) watchRelay(ctx context.Context) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		if cause := n.relay.Failing(); cause != "" {
+			n.recorder.Health().Set("relay", observe.Degraded, "what follows commits is late, views among it: "+cause)
+		} else {
+			n.recorder.Health().Set("relay", observe.OK, "")
+		}
+	}
 }
 
 // watchBus says how the bus is, until ctx ends.

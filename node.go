@@ -20,6 +20,7 @@ import (
 	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/store"
@@ -30,7 +31,9 @@ type node struct {
 	name     string // among those that share the store or the bus
 	logger   *slog.Logger
 	store    store.Store
-	bus      *bus.Bus // nil: none
+	bus      *bus.Bus     // nil: none
+	views    *relay.Views // nil: the model has none
+	relay    *relay.Relay // nil: nothing follows commits
 	recorder *observe.Recorder
 	api      http.Handler
 
@@ -92,6 +95,9 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if n.bus, err = n.openBus(ctx, &c, a.model); err != nil {
 		return nil, err
 	}
+	if n.views, err = n.viewing(ctx, books); err != nil {
+		return nil, err
+	}
 
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir,
 		Node: n.name, Address: n.apiServer.url()})
@@ -104,7 +110,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	n.onClose(tracer.Close)
 
 	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder,
-		Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout})
+		Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf})
 	if err != nil {
 		return nil, err
 	}

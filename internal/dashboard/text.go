@@ -37,6 +37,14 @@ func StatusText(s observe.Snapshot) string {
 	if st := s.Store; st != nil {
 		fmt.Fprintf(&b, "store: %s %s, %s, queue %d of %d, %.1f writes per group\n", st.Kind, st.Version, bytesText(st.Bytes), st.QueueLength, st.QueueBound, st.GroupSize)
 	}
+	for _, v := range s.Views {
+		switch v.State {
+		case "ready":
+			fmt.Fprintf(&b, "view %s: %s behind\n", v.Name, latencyText(v.Lag))
+		default:
+			fmt.Fprintf(&b, "view %s: %s, %.0f %% done\n", v.Name, v.State, 100*v.Built)
+		}
+	}
 	p := s.Process
 	fmt.Fprintf(&b, "process: %.2f of %d processors, %s resident, %s heap, %d goroutines\n", p.CPU, p.CPUs, bytesText(p.RSS), bytesText(p.Heap), p.Goroutines)
 	for _, line := range s.Inactive {

@@ -23,6 +23,9 @@ type Config struct {
 	Handlers map[string]Handler // by name of a `code: true` write; each such write needs one
 	Now      func() time.Time   // default time.Now
 	Timeout  time.Duration      // of a write in all, its time in the queue included; default 10 s
+	// AsOf gives a point in time before which every change of its sources is in a view. It is asked
+	// for each load of a view's answer; its error is the answer's. Default: views are as of now.
+	AsOf func(ctx context.Context, view *model.View) (time.Time, error)
 }
 
 // Handler is the Go function of a `code: true` write. It runs inside the partition's transaction,

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -26,6 +27,7 @@ type Engine struct {
 	incarnation string
 	secret      []byte
 	remote      bool // the store's: look-ups are round trips
+	asOf        func(context.Context, *model.View) (time.Time, error)
 
 	shows   map[*model.Entity]*model.Read    // the get that shows a row of the entity
 	metrics map[*model.Write][]*model.Metric // the business metrics that look at a write
@@ -43,7 +45,7 @@ func New(c Config) (*Engine, error) {
 		model: c.Model, store: c.Store, cache: c.Cache, recorder: c.Recorder, logger: c.Logger,
 		handlers: c.Handlers, now: c.Now, timeout: c.Timeout,
 		incarnation: c.Store.Info().Incarnation, secret: c.Store.Info().Secret,
-		remote:   c.Store.Info().Remote,
+		remote: c.Store.Info().Remote, asOf: c.AsOf,
 		shows:    map[*model.Entity]*model.Read{},
 		metrics:  map[*model.Write][]*model.Metric{},
 		inFlight: map[flightKey]struct{}{},

@@ -18,9 +18,6 @@ import (
 //
 // A get of a row that is not there is an answer with Found false, not an error.
 func (e *Engine) Read(ctx context.Context, q *ReadRequest) (ReadResult, error) {
-	if q.Read.Of.View != nil {
-		return ReadResult{}, notActive("Reads of views")
-	}
 	least, err := e.minVersion(q.Min, q.Read.Of.Family, q.Args.Values[0])
 	if err != nil {
 		return ReadResult{}, err
@@ -53,10 +50,30 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 		return ReadResult{Store: took}, err
 	}
 	r := ReadResult{Answer: a, Outcome: outcome, Store: took}
+	if q.Read.Of.View != nil {
+		return e.asOld(q, r)
+	}
 	if outcome == cache.Stale || outcome == cache.Hit || outcome == cache.Refreshed {
 		r.Age = e.now().Sub(a.Time)
 	}
 	return r, nil
+}
+
+// asOld sees to the age of a view's answer, which counts from the oldest change that is not in it:
+// beyond `fresh` it serves as stale where the read allows that, and otherwise not at all.
+func (e *Engine) asOld(q *ReadRequest, r ReadResult) (ReadResult, error) {
+	r.Age = max(0, e.now().Sub(r.Time))
+	switch {
+	case r.Age <= q.Read.Fresh:
+		return r, nil
+	case r.Age <= q.Read.Stale:
+		r.Outcome = cache.Stale
+		return r, nil
+	}
+	err := fault.New(fault.Unavailable, "The view %s lacks changes from %s ago, and this read promises less. Please try again shortly.",
+		q.Read.Of.Name, r.Age.Round(time.Second))
+	err.RetryAfter = time.Second
+	return ReadResult{Store: r.Store}, err
 }
 
 // appendPartition appends the cache's name of a partition: the same on every node and release.
@@ -114,6 +131,15 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		query.Cursor, query.Back = place, q.Before != ""
 	}
 	a := &cache.Answer{Time: query.Now, Found: true}
+	if view := q.Read.Of.View; view != nil && e.asOf != nil {
+		at, err := e.asOf(ctx, view) // before the rows are read: they may have more than this says
+		if err != nil {
+			return nil, err
+		}
+		if at.Before(a.Time) {
+			a.Time = at
+		}
+	}
 	result, err := e.store.Read(ctx, store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}, query)
 	if err != nil {
 		return nil, err
@@ -178,7 +204,3 @@ func bodyTag(body []byte) string {
 func floatBits(v model.Value) uint64 { return math.Float64bits(v.Float()) }
 
 func floatOf(bits uint64) model.Value { return model.Float(math.Float64frombits(bits)) }
-
-func notActive(what string) error {
-	return fault.New(fault.NotActive, "%s are declared in the model, but this release does not carry them out yet.", what)
-}

@@ -76,13 +76,8 @@ type describer struct {
 
 func (d *describer) document() object {
 	paths := object{}
-	var inactive []string
 	for _, r := range d.model.Reads {
-		switch {
-		case r.Internal || !served(r.Allow):
-		case r.Of.View != nil:
-			inactive = append(inactive, r.Name)
-		default:
+		if !r.Internal && served(r.Allow) {
 			paths = paths.with(newReadRoute(d.model, r).template, obj("get", d.read(r)))
 		}
 	}
@@ -102,9 +97,6 @@ func (d *describer) document() object {
 	paths = append(paths, aroundPaths()...)
 	about := "Rows live in partitions. A write is one transaction in one partition; each commit takes the partition's next version, " +
 		"which answers name in Partita-Version."
-	if len(inactive) > 0 {
-		about += " Declared, but not carried out by this release: the reads " + strings.Join(inactive, ", ") + "."
-	}
 	document := obj(
 		"openapi", "3.1.0",
 		"info", obj("title", d.model.Service, "version", d.model.Revision, "description", about),
@@ -119,9 +111,11 @@ func (d *describer) document() object {
 func (d *describer) tags() []any {
 	var tags []any
 	for _, f := range d.model.Families {
-		if f.View == nil {
-			tags = append(tags, obj("name", f.Name, "description", "Partitions by "+f.By.Name+"."))
+		about := "Partitions by " + f.By.Name + "."
+		if f.View != nil {
+			about = "A view, kept up to date from " + f.View.From.Name + ", by " + f.By.Name + ". Age says how late an answer may be."
 		}
+		tags = append(tags, obj("name", f.Name, "description", about))
 	}
 	return append(tags, obj("name", "service", "description", "The service itself, and what spans partitions."))
 }

@@ -169,9 +169,7 @@ func (d *describer) rowSchema(r *model.Read) object {
 func (d *describer) schemas() object {
 	schemas := object{}
 	for _, e := range d.model.Entities {
-		if e.View == nil {
-			schemas = schemas.with(e.Name, rowSchema(e.Fields))
-		}
+		schemas = schemas.with(e.Name, rowSchema(e.Fields))
 	}
 	return schemas.with("Problem", obj(
 		"type", "object", "description", "Problem details (RFC 9457).", "required", []string{"type", "title", "status"},
@@ -258,7 +256,7 @@ func sharedHeaders() object {
 		header("Partita-Version", "Partition and version that the answer shows; send it back as Partita-Min-Version."),
 		header("Cache-Status", "What the cache did (RFC 9211)."),
 		header("Cache-Control", "Copies must be checked with If-None-Match before they are used again."),
-		header("Age", "Seconds since a cached answer was read from the store."),
+		header("Age", "Seconds since a cached answer was read from the store; of a view's answer, since the oldest change that may not be in it."),
 		header("Server-Timing", "Milliseconds in all, and of these in the store."),
 		header("Idempotency-Replayed", "true where this is the kept outcome of an earlier request."),
 		header("Location", "Where the new row is read."),

@@ -168,7 +168,7 @@ func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult,
 	status := len(b)
 	b = appendTiming(b, total, result.Store)
 	timing := len(b)
-	aged := result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale
+	aged := read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale
 	if aged {
 		b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
 	}

@@ -27,6 +27,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Process:    processFigures(r.cfg.DataDir),
 		Store:      r.storeFigures(ctx),
 		Accepted:   r.acceptedFigures(ctx, w),
+		Views:      r.viewFigures(ctx),
 	}
 	s.State = overall(s.Components, r.started)
 	s.Cache = r.cacheFigures()

@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -19,6 +21,7 @@ type parts struct {
 	cache    *CacheFigures
 	store    *StoreFigures
 	accepted *AcceptedFigures
+	views    []ViewFigures
 	disk     int64
 }
 
@@ -60,6 +63,18 @@ func gauges(r *Recorder) []gauge {
 	add("accepted_backlog_messages", "Groups of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Waiting) })
 	add("accepted_backlog_bytes", "Bytes of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Bytes) })
 	add("accepted_backlog_age_seconds", "Since the oldest write on the bus was accepted.", value, func(p parts) float64 { return p.accepted.Age })
+	has = func(p parts) bool { return len(p.views) > 0 }
+	add("views_lag_seconds", "Age of the oldest change that is not in every view; 0 where all are.", value, func(p parts) float64 {
+		return slices.MaxFunc(p.views, func(a, b ViewFigures) int { return cmp.Compare(a.Lag, b.Lag) }).Lag
+	})
+	add("views_building", "Views that are being built from what was there before them.", value, func(p parts) (n float64) {
+		for _, v := range p.views {
+			if v.State != "ready" {
+				n++
+			}
+		}
+		return n
+	})
 	if r.cfg.DataDir != "" {
 		has = func(p parts) bool { return p.disk >= 0 }
 		add("disk_free_bytes", "Room on the disk of the data folder.", value, func(p parts) float64 { return float64(p.disk) })
@@ -73,6 +88,7 @@ func (e *exporter) collectGauges(ch chan<- prometheus.Metric) {
 	p.cache = e.r.cacheFigures()
 	p.store = e.r.storeFigures(context.Background())
 	p.accepted = e.r.acceptedFigures(context.Background(), SinceStart)
+	p.views = e.r.viewFigures(context.Background())
 	p.disk, _ = diskSpace(e.r.cfg.DataDir)
 	for _, g := range e.gauges {
 		if g.has != nil && !g.has(p) {

@@ -16,7 +16,6 @@ func Inactive(m *model.Model) []string {
 			list = append(list, fmt.Sprintf("%s %s: %s", kind, strings.Join(named, ", "), consequence))
 		}
 	}
-	say("views", "they stay empty", each(m.Views, func(v *model.View) string { return v.Name }))
 	say("events", "nobody hears of them", each(m.Events, func(e *model.Event) string { return e.Name }))
 	say("schedules", "they do not fire", each(m.Schedules, func(s *model.Schedule) string { return s.Name }))
 	say("limits", "they are not enforced", each(m.Limits, func(l *model.Limit) string { return l.Name }))

@@ -44,6 +44,7 @@ type Recorder struct {
 	business []*business
 	accepted *pattern // not one of the model: writes between acceptance and outcome
 	accepts  atomic.Pointer[func(context.Context) accept.Stats]
+	views    atomic.Pointer[func(context.Context) []ViewFigures]
 	health   Health
 
 	tokens sync.Pool // a *int per processor: the shard to add to

@@ -63,6 +63,7 @@ type Snapshot struct {
 	Cache    *CacheFigures    `json:"cache,omitempty"`
 	Store    *StoreFigures    `json:"store,omitempty"`
 	Accepted *AcceptedFigures `json:"accepted,omitempty"`
+	Views    []ViewFigures    `json:"views,omitempty"`
 	Process  Process          `json:"process"`
 	Inactive []string         `json:"inactive"` // parts of the model that this release does not act on
 }

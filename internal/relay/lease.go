@@ -73,6 +73,7 @@ func (r *Relay) yield(ctx context.Context) {
 	r.config.Logger.Warn("a node with a later model follows the change log of this store; this one leaves that to it")
 	for _, w := range r.shards {
 		w.until.Store(0)
+		w.renewed()
 	}
 	r.held.Store(0)
 	r.unlease(ctx)
