@@ -122,19 +122,17 @@ func TestOpenAPISaysExactlyWhatIsServed(t *testing.T) {
 	if err := json.Unmarshal(text, &document); err != nil {
 		t.Fatal(err)
 	}
-	if document.Info.Title != "shop" || !strings.Contains(document.Info.Description, "order_by_number") {
+	if document.Info.Title != "shop" {
 		t.Errorf("info = %+v", document.Info)
 	}
 	for path, method := range map[string]string{
 		"/v1/order/{customer_id}/{order_id}": "get", "/v1/orders/{customer_id}": "get", "/v1/lines/{customer_id}": "get",
+		"/v1/order_by_number/{number}": "get", "/v1/sales_of_day/{day}": "get",
 		"/v1/place_order": "post", "/v1/forget_order": "post", "/v1/batch": "post", "/healthz": "get",
 	} {
 		if _, ok := document.Paths[path][method]; !ok {
 			t.Errorf("%s %s is not described", method, path)
 		}
-	}
-	if _, ok := document.Paths["/v1/order_by_number/{number}"]; ok {
-		t.Error("a read that answers 501 is described as if it worked")
 	}
 	parameters := map[string]string{}
 	for _, p := range document.Paths["/v1/orders/{customer_id}"]["get"].Parameters {
