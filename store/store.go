@@ -181,10 +181,11 @@ type Key struct {
 	Made        time.Time // from when on the outcome's age counts; zero: the write's Now
 }
 
-// Need is a row that a write will look at.
+// Need is a row that a write will look at, or a number that it will take.
 type Need struct {
 	Entity *model.Entity
 	Key    []model.Value // without the partition
+	Next   *model.Field  // set instead of Key: the field that takes the next number
 }
 
 // Tx is what a write sees and does inside its partition's transaction. It sees its own effects. It
@@ -201,6 +202,9 @@ type Tx interface {
 	// Insert adds a row; values are by Field.Pos, complete and checked. fault.Exists where the key
 	// is taken, fault.NotUnique where a unique value is.
 	Insert(e *model.Entity, values []model.Value) (*model.Row, error)
+	// InsertNew is Insert for a key that the store cannot have yet, since a part of it was made anew
+	// in this very write. It spares the look for it.
+	InsertNew(e *model.Entity, values []model.Value) (*model.Row, error)
 	// Update replaces the values of a row that Get or List returned; partition and key stay.
 	Update(e *model.Entity, before *model.Row, values []model.Value) (*model.Row, error)
 	// Delete removes a row that Get or List returned.

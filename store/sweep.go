@@ -18,7 +18,7 @@ type SweepConfig struct {
 	Model *model.Model
 
 	Changes  time.Duration    // how long changes are kept; default 7 days
-	Outcomes time.Duration    // how long outcomes of idempotency keys are kept; default 24 hours
+	Outcomes time.Duration    // how long outcomes of idempotency keys are kept; at least Changes
 	Batch    int              // most rows that one commit expires, and partitions listed at once; default 100
 	Pause    time.Duration    // between two partitions; default 20 ms
 	Round    time.Duration    // from the end of one round over all partitions to the next; default 1 minute
@@ -50,9 +50,8 @@ func NewSweeper(c SweepConfig) *Sweeper {
 	if c.Changes <= 0 {
 		c.Changes = 7 * 24 * time.Hour
 	}
-	if c.Outcomes <= 0 {
-		c.Outcomes = 24 * time.Hour
-	}
+	// What follows a change is repeated under its key for as long as the change is there.
+	c.Outcomes = max(c.Outcomes, c.Changes)
 	if c.Batch <= 0 {
 		c.Batch = 100
 	}

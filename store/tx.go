@@ -118,11 +118,24 @@ func compareKeys(e *model.Entity, a, b *model.Row) int {
 }
 
 func (t *tx) Insert(e *model.Entity, values []model.Value) (*model.Row, error) {
+	return t.insert(e, values, t.row)
+}
+
+func (t *tx) InsertNew(e *model.Entity, values []model.Value) (*model.Row, error) {
+	return t.insert(e, values, func(e *model.Entity, key []model.Value) (*rowState, error) {
+		if r := t.group.rows[string(t.group.rowKey(t.part, e, key))]; r != nil {
+			return r, nil
+		}
+		return t.remember(e, key, nil), nil
+	})
+}
+
+func (t *tx) insert(e *model.Entity, values []model.Value, find func(*model.Entity, []model.Value) (*rowState, error)) (*model.Row, error) {
 	if err := t.complete(e, values); err != nil {
 		return nil, err
 	}
 	row := &model.Row{Version: t.version, Values: values}
-	r, err := t.row(e, e.KeyOf(row))
+	r, err := find(e, e.KeyOf(row))
 	if err != nil {
 		return nil, err
 	}

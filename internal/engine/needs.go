@@ -35,6 +35,13 @@ func (a *attempt) needs() (out []store.Need) {
 // appendNeed adds the row of a step whose key the request gives. An expression over rows has no
 // value yet, and so no need.
 func appendNeed(out []store.Need, s *model.Step, scope *model.Scope) []store.Need {
+	if s.Op == model.OpInsert {
+		for _, f := range s.Entity.Fields {
+			if f.Default == model.DefaultNext {
+				out = append(out, store.Need{Entity: s.Entity, Next: f})
+			}
+		}
+	}
 	key := make([]model.Value, len(s.Key))
 	for i, src := range s.Key {
 		if src.Expr != nil && readsRows(src.Expr) {

@@ -60,6 +60,7 @@ type run struct {
 	item    int            // the item of its list
 	created bool           // the first step made a new row
 	deleted bool           // nothing but deletes were done
+	fresh   []model.Value  // ids that this run made anew
 }
 
 func (a *attempt) declared(tx store.Tx) error {
@@ -198,8 +199,25 @@ func (r *run) insert(s *model.Step, key []model.Value, scope *model.Scope) (*mod
 			return nil, err
 		}
 		values[f.Pos] = v
+		if f.Default == model.DefaultNew {
+			r.fresh = append(r.fresh, v)
+		}
+	}
+	if r.freshKey(s.Entity, values, given) {
+		return r.tx.InsertNew(s.Entity, values)
 	}
 	return r.tx.Insert(s.Entity, values)
+}
+
+// freshKey tells whether no row of that key can be there: a part of it was made in this write, or is
+// a number that nobody had before.
+func (r *run) freshKey(e *model.Entity, values []model.Value, given []bool) bool {
+	for _, f := range e.Key {
+		if f.Default == model.DefaultNext && !given[f.Pos] || slices.Contains(r.fresh, values[f.Pos]) {
+			return true
+		}
+	}
+	return false
 }
 
 // update changes what was given and leaves the rest.

@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Timeout = 10 * time.Second
 	}
 	if c.Readers <= 0 {
-		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+		c.Readers = max(16, 4*runtime.GOMAXPROCS(0))
 	}
 	if c.OnChange == nil {
 		c.OnChange = func(*store.Change) {}
@@ -107,6 +107,10 @@ func prepare(base *pgxpool.Config, timeout time.Duration) {
 	p["timezone"] = "UTC"
 	p["statement_timeout"] = fmt.Sprint(timeout.Milliseconds())
 	p["idle_in_transaction_session_timeout"] = fmt.Sprint((2 * timeout).Milliseconds())
+	// Every statement finds its rows by an index that the model derived. Planned once, it need not be
+	// planned again, and no estimate may ever lead to a walk over a table.
+	p["plan_cache_mode"] = "force_generic_plan"
+	p["enable_seqscan"], p["enable_hashjoin"], p["enable_mergejoin"] = "off", "off", "off"
 	if p["application_name"] == "" {
 		p["application_name"] = "partita"
 	}

@@ -172,6 +172,7 @@ func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wa
 	for e, wanted := range plan.needs {
 		wanted.queue(batch, s.bulk[e], src)
 	}
+	plan.queueNumbers(batch, s, src)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, nil, err
 	}
@@ -193,10 +194,11 @@ type fetchPlan struct {
 	partitions map[*model.Family][]model.Value // in order, each once
 	keyed      map[*model.Family][]*store.Write
 	needs      map[*model.Entity]*needed
+	numbers    map[counterKey]*model.Entity
 }
 
 func newFetchPlan(ws []*store.Write) *fetchPlan {
-	p := &fetchPlan{map[*model.Family][]model.Value{}, map[*model.Family][]*store.Write{}, map[*model.Entity]*needed{}}
+	p := &fetchPlan{map[*model.Family][]model.Value{}, map[*model.Family][]*store.Write{}, map[*model.Entity]*needed{}, map[counterKey]*model.Entity{}}
 	for _, partition := range sorted(ws) {
 		p.partitions[partition.Family] = append(p.partitions[partition.Family], partition.Value)
 	}
@@ -205,6 +207,10 @@ func newFetchPlan(ws []*store.Write) *fetchPlan {
 			p.keyed[w.Partition.Family] = append(p.keyed[w.Partition.Family], w)
 		}
 		for _, n := range w.Needs {
+			if n.Next != nil {
+				p.numbers[counterKey{w.Partition, n.Next}] = n.Entity
+				continue
+			}
 			if p.needs[n.Entity] == nil {
 				p.needs[n.Entity] = &needed{entity: n.Entity, seen: map[string]bool{}}
 			}
@@ -282,4 +288,42 @@ func (p *fetchPlan) queueOutcomes(batch *pgx.Batch, b *familyBulk, f *model.Fami
 			return nil
 		})
 	})
+}
+
+// queueNumbers asks for the last numbers of the fields that writes will take the next of.
+func (p *fetchPlan) queueNumbers(batch *pgx.Batch, s *Store, src *source) {
+	type column struct {
+		partitions       []model.Value
+		entities, fields []string
+		keys             []counterKey
+	}
+	by := map[*model.Family]*column{}
+	for k, e := range p.numbers {
+		f := k.partition.Family
+		if by[f] == nil {
+			by[f] = &column{}
+		}
+		c := by[f]
+		c.partitions, c.entities, c.fields = append(c.partitions, k.partition.Value), append(c.entities, e.Name), append(c.fields, k.field.Name)
+		c.keys = append(c.keys, k)
+	}
+	for f, c := range by {
+		batch.Queue(s.families[f].counters, array(&f.By.Type, c.partitions), c.entities, c.fields).Query(func(rows pgx.Rows) error {
+			for _, k := range c.keys {
+				src.counters[k] = 0
+			}
+			return eachRow(rows, func(raw [][]byte) error {
+				v, err := value(&f.By.Type, raw[0])
+				if err != nil {
+					return err
+				}
+				for _, k := range c.keys {
+					if k.partition.Value == v && p.numbers[k].Name == string(raw[1]) && k.field.Name == string(raw[2]) {
+						src.counters[k] = int64(binary.BigEndian.Uint64(raw[3]))
+					}
+				}
+				return nil
+			})
+		})
+	}
 }
