@@ -13,26 +13,28 @@ import (
 	"time"
 )
 
-// places is the model that the checker watches. Every place counts: its value is 1, 2, 3 …
+// places is the model that the checker watches. Every place counts: its value is 1, 2, 3 … Each value
+// is written to the place's mark and to one of its three cells, so that most answers are touched by
+// some of the writes only.
 const places = `
 service: places
 partitions:
   place: {by: place_id, type: string(20), expect: 1k}
 entities:
   mark: {in: place, fields: {n: int}}
-  step: {in: place, key: k, expect: 4, fields: {k: int, n: int}}
+  cell: {in: place, key: k, expect: 3, fields: {k: int, n: int}}
 reads:
   latest:   {get: mark}
   recent:   {get: mark, fresh: 1s}
   tolerant: {get: mark, fresh: 300ms, stale: 20s}
-  settled:  {get: mark, fresh: 1h}
-  steps:    {list: step, page: 10, fresh: 700ms, stale: 5s}
+  cell:     {get: cell, fresh: 1h}
+  cells:    {list: cell, page: 10, fresh: 700ms, stale: 5s}
 writes:
   count:
     input: {n: int}
     steps:
       - {upsert: mark, set: {n: = input.n}}
-      - {upsert: step, key: {k: 1}, set: {n: = input.n}}
+      - {upsert: cell, key: {k: = input.n % 3}, set: {n: = input.n}}
 `
 
 // watch knows of one place which value was there when.
@@ -163,12 +165,12 @@ func (c *checker) write(first, step int, r *rand.Rand) {
 // wait lets a caller think: it is not what anything is synchronized by.
 func wait(d time.Duration) { <-time.After(d) }
 
-var bounds = map[string]time.Duration{"latest": 0, "recent": time.Second, "tolerant": 300 * time.Millisecond, "settled": time.Hour, "steps": 700 * time.Millisecond}
+var bounds = map[string]time.Duration{"latest": 0, "recent": time.Second, "tolerant": 300 * time.Millisecond, "cell": time.Hour, "cells": 700 * time.Millisecond}
 
-var stales = map[string]time.Duration{"tolerant": 20 * time.Second, "steps": 5 * time.Second}
+var stales = map[string]time.Duration{"tolerant": 20 * time.Second, "cells": 5 * time.Second}
 
 func (c *checker) read(r *rand.Rand) {
-	kinds := []string{"latest", "recent", "recent", "recent", "tolerant", "tolerant", "tolerant", "settled", "settled", "steps", "steps", "steps"}
+	kinds := []string{"latest", "recent", "recent", "recent", "tolerant", "tolerant", "tolerant", "cell", "cell", "cell", "cells", "cells", "cells"}
 	for !c.stopped.Load() {
 		at, node := r.IntN(len(c.watches)), r.IntN(len(c.fleet.nodes))
 		// Many reads go to few places, as they do in life.
@@ -187,17 +189,22 @@ func (c *checker) read(r *rand.Rand) {
 			}
 			w.mu.Unlock()
 		}
-		c.one(kind, at, node, least, header)
+		c.one(kind, at, r.IntN(3), node, least, header)
 	}
 }
 
 // one asks once and judges the answer.
-func (c *checker) one(kind string, at, node, least int, header []string) {
+func (c *checker) one(kind string, at, k, node, least int, header []string) {
 	w := c.watches[at]
+	path, shows := fmt.Sprintf("/v1/%s/p%d", kind, at), func(n int) int { return n }
+	if kind == "cell" {
+		path += fmt.Sprintf("/%d", k)
+		shows = func(n int) int { return max(0, n-(n-k+3)%3) } // the last value up to n that went there
+	}
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 4*time.Second)
 	defer cancel()
-	a := c.fleet.nodes[node].ask(ctx, "GET", fmt.Sprintf("/v1/%s/p%d", kind, at), "", header...)
+	a := c.fleet.nodes[node].ask(ctx, "GET", path, "", header...)
 	if a.status >= 500 {
 		c.refused.Add(1)
 		wait(2 * time.Millisecond)
@@ -219,16 +226,16 @@ func (c *checker) one(kind string, at, node, least int, header []string) {
 		c.staleAnswers.Add(1)
 		bound = stales[kind]
 	}
-	if n < least {
-		c.tell(a, "node %d, %s of p%d: %d, but %d was demanded", node, kind, at, n, least)
+	if n < shows(least) {
+		c.tell(a, "node %d, %s: %d, but %d was demanded", node, path, n, least)
 	}
-	if want := w.at(start.Add(-bound)); n < want {
-		c.tell(a, "node %d, %s of p%d: %d, but %d was there %v before the request", node, kind, at, n, want, bound)
+	if want := w.at(start.Add(-bound)); n < shows(want) {
+		c.tell(a, "node %d, %s: %d, but %d was there %v before the request", node, path, n, want, bound)
 	}
 	if text := a.header.Get("Age"); text != "" {
 		age, _ := strconv.Atoi(text)
-		if want := w.at(start.Add(-time.Duration(age+1) * time.Second)); n < want {
-			c.tell(a, "node %d, %s of p%d: %d, with Age %d, but %d was there more than a second earlier", node, kind, at, n, age, want)
+		if want := w.at(start.Add(-time.Duration(age+1) * time.Second)); n < shows(want) {
+			c.tell(a, "node %d, %s: %d, with Age %d, but %d was there more than a second earlier", node, path, n, age, want)
 		}
 	}
 	w.mu.Lock()
@@ -240,11 +247,11 @@ func (c *checker) one(kind string, at, node, least int, header []string) {
 		}
 	}
 	w.mu.Unlock()
-	if own > n {
-		c.tell(a, "node %d, %s of p%d: %d, but the node itself had committed %d", node, kind, at, n, own)
+	if shows(own) > n {
+		c.tell(a, "node %d, %s: %d, but the node itself had committed %d", node, path, n, own)
 	}
 	if n > newest {
-		c.tell(a, "node %d, %s of p%d: %d, which nobody wrote", node, kind, at, n)
+		c.tell(a, "node %d, %s: %d, which nobody wrote", node, path, n)
 	}
 }
 
@@ -265,8 +272,8 @@ func valueOf(a *reply) (int, error) {
 		return 0, fmt.Errorf("an answer that must not be")
 	}
 	err := json.Unmarshal(a.body.Bytes(), &doc)
-	if len(doc.Items) > 0 {
-		return doc.Items[0].N, err
+	for _, item := range doc.Items {
+		doc.N = max(doc.N, item.N)
 	}
 	return doc.N, err
 }
