@@ -28,7 +28,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds, each with every server in turn")
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
-	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, postgres")
+	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))
@@ -63,8 +63,8 @@ func bench(o options) error {
 	for _, step := range []struct {
 		group string
 		run   func() error
-	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"postgres", b.postgres}} {
-		needed := step.group == "import" && o.only != "postgres" && o.only != "start"
+	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"accept", b.accepts}, {"postgres", b.postgres}} {
+		needed := step.group == "import" && o.only != "postgres" && o.only != "start" && o.only != "accept"
 		if o.only != "" && o.only != step.group && !needed {
 			continue
 		}

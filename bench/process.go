@@ -20,6 +20,8 @@ type server struct {
 	name string
 	addr string
 	cmd  *exec.Cmd
+
+	admin string // of Partita only
 }
 
 // secret is the development secret of the measured server; it guards nothing.
@@ -42,7 +44,7 @@ func (b *run) startPartita(data, model string, args ...string) (*server, time.Du
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
 	}
-	s := &server{"Partita", addr, cmd}
+	s := &server{name: "Partita", addr: addr, cmd: cmd, admin: admin}
 	b.servers = append(b.servers, s)
 	for time.Since(start) < 20*time.Second {
 		r, err := http.Get("http://" + addr + "/readyz")
@@ -87,7 +89,7 @@ func (b *run) startFloor(name string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{name, addr, cmd}
+	s := &server{name: name, addr: addr, cmd: cmd}
 	b.servers = append(b.servers, s)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

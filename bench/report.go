@@ -45,6 +45,7 @@ var ratios = []ratio{
 	{"write", "Partita", "PocketBase (synchronous=NORMAL)", 3.5},
 	{"write", "Partita", "PocketBase, no request log", 1.4},
 	{"write", "Partita, one partition", "Partita", 0},
+	{"accept", acceptedRow, synchronousRow, 1.5},
 	{"postgres read", "Partita, fresh 0", "hand-written pgx + net/http", 0.95},
 	{"postgres write", "Partita", "hand-written, plain INSERT", 1.3},
 	{"postgres write", "Partita", "hand-written, version and outbox", 2},
@@ -124,7 +125,7 @@ func (r *report) text() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %.2f (%.2f–%.2f) | %s |\n", q.name, q.against, least, median(each), slices.Min(each), slices.Max(each), verdict)
 	}
-	for _, group := range []string{"cached", "token", "uncached", "write", "postgres read", "postgres write"} {
+	for _, group := range []string{"cached", "token", "uncached", "write", "accept", "postgres read", "postgres write"} {
 		if len(r.rows[group]) == 0 {
 			continue
 		}

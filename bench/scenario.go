@@ -240,12 +240,16 @@ func (b *run) get(path string, tokens []string) request {
 	}
 }
 
-func (b *run) post(q []byte, path string, customer int, r *rand.Rand) []byte {
+func (b *run) post(q []byte, path string, customer int, r *rand.Rand, headers ...string) []byte {
 	const before, between, after = `{"customer_id":"`, `","total":`, `}`
 	total := strconv.Itoa(r.IntN(100_000))
 	q = append(append(append(q, "POST "...), path...), " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
 	q = strconv.AppendInt(q, int64(len(before)+36+len(between)+len(total)+len(after)), 10)
-	q = append(append(append(q, "\r\n\r\n"...), before...), b.keys.customer[customer]...)
+	for _, header := range headers {
+		q = append(append(q, "\r\n"...), header...)
+	}
+	q = append(q, "\r\n\r\n"...)
+	q = append(append(q, before...), b.keys.customer[customer]...)
 	return append(append(append(q, between...), total...), after...)
 }
 
