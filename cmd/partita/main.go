@@ -35,6 +35,7 @@ type commands struct {
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of model files, for editors."`
 	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
+	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

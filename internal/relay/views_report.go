@@ -2,10 +2,12 @@ package relay
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 )
 
 // ViewStatus is how a view is.
@@ -152,4 +154,40 @@ func (v *Views) scan(ctx context.Context, e *model.Entity, do func([]*model.Row)
 		last := rows[len(rows)-1]
 		after = append([]model.Value{last.Values[0]}, e.KeyOf(last)...)
 	}
+}
+
+// Alone keeps services away from the change log of a shared store for as long as a comparison takes. ok
+// is false where one is running. Call leave at the end.
+func Alone(ctx context.Context, s store.Store, holder string) (leave func(), ok bool, err error) {
+	const lease = 10 * time.Second
+	held, err := s.Lease(ctx, holder, lease, leaseNames()...)
+	if err != nil {
+		return nil, false, err
+	}
+	keep, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		every := time.NewTicker(lease / 3)
+		defer every.Stop()
+		for {
+			select {
+			case <-keep.Done():
+				return
+			case <-every.C:
+				s.Lease(keep, holder, lease, leaseNames()...) // one that fails is not needed: the next is in time
+			}
+		}
+	})
+	leave = func() {
+		stop()
+		wg.Wait()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		s.Unlease(last, holder, leaseNames()...) // what is not given back ends by itself
+	}
+	if len(held) < Shards {
+		leave()
+		return nil, false, nil
+	}
+	return leave, true, nil
 }

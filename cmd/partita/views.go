@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/partita-dev/partita/internal/relay"
+	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/internal/work"
+	"github.com/partita-dev/partita/store"
+)
+
+type viewsCommand struct {
+	File string `arg:"" help:"Model file."`
+	data
+	Verify bool `help:"Make each view anew from its source, in memory, and compare. No service may run on the store."`
+	JSON   bool `help:"Print as JSON."`
+	Quiet  bool `help:"Show no progress."`
+}
+
+func (k *viewsCommand) Run(ctx context.Context, c *console) (err error) {
+	m, err := readModel(k.File)
+	if err != nil {
+		return err
+	}
+	if len(m.Views) == 0 {
+		return usage{fmt.Errorf("the model %s has no views", k.File)}
+	}
+	books := work.Extend(m)
+	s, err := storeurl.Open(ctx, k.Store, k.Data, books, store.Options{})
+	if err != nil {
+		return fmt.Errorf("%w (this command works on the store itself; of a service that runs, `partita status` tells how its views are)", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if k.Verify {
+		leave, ok, err := relay.Alone(ctx, s, "verify-"+uuid.NewString())
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("a service runs on this store, so that what is compared would change on the way: stop it first; `partita status` tells how its views are")
+		}
+		defer leave()
+	}
+	bar := newProgress(c, k.Quiet)
+	views := relay.NewViews(relay.ViewsConfig{Books: books, Store: s, Logger: slog.New(slog.DiscardHandler)})
+	reports, err := views.Inspect(ctx, k.Verify, func(view string, rows int) { bar.show("%s: %d rows", view, rows) })
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if k.JSON {
+		err = c.printJSON(reports)
+	} else {
+		err = k.print(c, reports)
+	}
+	for _, r := range reports {
+		if err == nil && (r.Differences > 0 || k.Verify && !r.Compared) {
+			return told(failed)
+		}
+	}
+	return err
+}
+
+func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VIEW\tFROM\tSTATE\tBEHIND\tROWS")
+	for _, r := range reports {
+		state, behind := r.State, "-"
+		if r.State == "building" {
+			state = fmt.Sprintf("building, %.0f %%", 100*r.Built)
+		}
+		if r.Lagging > 0 {
+			behind = fmt.Sprintf("%d partitions, %s", r.Lagging, time.Duration(r.Lag*float64(time.Second)).Round(time.Second))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", r.View, r.From, state, behind, r.Rows)
+	}
+	if err := w.Flush(); err != nil || !k.Verify {
+		return err
+	}
+	fmt.Fprintln(c.out)
+	for _, r := range reports {
+		switch {
+		case !r.Compared:
+			fmt.Fprintf(c.out, "%s was not compared: %s\n", r.View, r.Why)
+		case r.Differences == 0:
+			fmt.Fprintf(c.out, "%s is what its source says\n", r.View)
+		default:
+			fmt.Fprintf(c.out, "%s differs from its source in %d places:\n", r.View, r.Differences)
+			for _, line := range r.Examples {
+				fmt.Fprintf(c.out, "  %s\n", line)
+			}
+		}
+		if r.Kept > 0 {
+			fmt.Fprintf(c.out, "  %d rows of it have no source any more: expired rows are kept\n", r.Kept)
+		}
+	}
+	return nil
+}
