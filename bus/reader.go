@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	readAhead      = 4 // messages
+	readAhead      = 16  // messages
+	enough         = 128 // commands that are handed over at once, where so many wait
 	heartbeat      = 2 * time.Second
 	readerForgets  = 30 * time.Second // the server drops a reader that is gone
 	handlePause    = 20 * time.Millisecond
@@ -146,8 +147,35 @@ func (r *reader) session(ctx context.Context) error {
 			}
 		}()
 	}
+	arrived := make(chan message, readAhead)
+	var broken error
+	go func() {
+		defer close(arrived)
+		broken = receive(reading, messages, arrived)
+	}()
+	defer func() {
+		cancel()
+		for range arrived { // so that it ends
+		}
+	}()
+	for first := range arrived {
+		if err := r.groups(ctx, r.gather(first, arrived)); err != nil {
+			return err
+		}
+	}
+	return broken
+}
+
+// message is one message of a log: a group.
+type message struct {
+	seq  uint64
+	body []byte
+}
+
+// receive passes on what a consumer gives, until that breaks or ctx ends.
+func receive(ctx context.Context, messages jetstream.MessagesContext, to chan<- message) error {
 	for next := uint64(1); ; next++ {
-		m, err := messages.Next(jetstream.NextContext(reading))
+		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return err
 		}
@@ -158,10 +186,11 @@ func (r *reader) session(ctx context.Context) error {
 		if meta.Sequence.Consumer != next {
 			return errors.New("a message was lost on the way")
 		}
-		if err := r.group(ctx, meta.Sequence.Stream, m.Data()); err != nil {
-			return err
+		select {
+		case to <- message{meta.Sequence.Stream, m.Data()}:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		r.doneTo(meta.Sequence.Stream)
 	}
 }
 
@@ -215,8 +244,9 @@ func (r *reader) drop(stream jetstream.Stream, consumer string) {
 	_ = stream.DeleteConsumer(ctx, consumer) // else the server drops it after readerForgets
 }
 
-// group handles the commands of one group. Its error is that of ctx, or one of the bus.
-func (r *reader) group(ctx context.Context, seq uint64, body []byte) error {
+// group handles the commands of one group, but the first of them that are done already. Its error is
+// that of ctx, or one of the bus.
+func (r *reader) group(ctx context.Context, seq uint64, body []byte, done int) error {
 	commands, err := commandsOf(body, r.shard)
 	if err != nil {
 		if first, _ := r.bus.shardsOf(r.bus.logOf(r.shard)); r.shard != first {
@@ -234,6 +264,7 @@ func (r *reader) group(ctx context.Context, seq uint64, body []byte) error {
 	if err != nil {
 		return err
 	}
+	i = max(i, done)
 	for pause := handlePause; i < len(commands); {
 		if ctx.Err() != nil {
 			return ctx.Err()

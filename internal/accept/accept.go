@@ -57,6 +57,7 @@ type Acceptor struct {
 	secret  []byte
 	waiters waiters
 	recent  recent
+	pace    pace
 	holding atomic.Int32
 	aside   atomic.Uint64
 	backlog backlog
@@ -115,6 +116,8 @@ func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time
 	}
 	q.Accepted = &engine.Accepted{Key: key, Now: a.Engine.Now()}
 	rand.Read(q.Accepted.Seed[:]) // never fails
+	a.pace.enter(q.Accepted.Now)
+	defer a.pace.leave()
 
 	var w *waiter
 	if wait > 0 {

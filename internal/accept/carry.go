@@ -62,6 +62,7 @@ func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 		}
 		return 0, stop
 	}
+	c.yield(ctx, items[0].command.accepted.Now)
 	c.carry(ctx, items)
 	for i, it := range items {
 		if it.carried.Settled {

@@ -90,13 +90,14 @@ func waitOf(r *http.Request) (time.Duration, error) {
 
 // operationBody tells how an operation is.
 func (a *API) operationBody(s *accept.State) []byte {
-	o := operationStatus{ID: s.ID, Status: "pending", Write: s.Write, Family: s.Place.Family.Name, Partition: model.AppendJSON(nil, s.Place.Value)}
-	switch {
-	case s.Done && s.Err == nil:
-		o.Status = "done"
+	if !s.Done {
+		return appendPending(make([]byte, 0, 512), s)
+	}
+	o := operationStatus{ID: s.ID, Status: "done", Write: s.Write, Family: s.Place.Family.Name, Partition: model.AppendJSON(nil, s.Place.Value)}
+	if s.Err == nil {
 		result := a.itemResult(s.Place.Family, s.Place.Value, &s.Result)
 		o.Result = &result
-	case s.Done:
+	} else {
 		o.Status = "failed"
 		err := s.Err
 		if w := a.writes[s.Write]; w != nil {
@@ -116,4 +117,15 @@ func (a *API) operationBody(s *accept.State) []byte {
 		panic(err) // the body that was kept is not JSON: a defect, answered as one
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// appendPending writes what every accepted write is answered with.
+func appendPending(b []byte, s *accept.State) []byte {
+	for _, member := range [...]struct{ name, value string }{
+		{`{"id":`, s.ID}, {`,"status":`, "pending"}, {`,"write":`, s.Write}, {`,"family":`, s.Place.Family.Name},
+	} {
+		b = model.AppendJSON(append(b, member.name...), model.String(member.value))
+	}
+	b = model.AppendJSON(append(b, `,"partition":`...), s.Place.Value)
+	return append(b, '}')
 }
