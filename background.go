@@ -82,7 +82,7 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 		c.Hold = func(ctx context.Context, s relay.Shard) { accepts.Carry(ctx, s.Index) }
 	}
 	if n.views != nil {
-		c.Consumers = append(c.Consumers, n.views)
+		c.Consumers = append([]relay.Consumer{n.views}, c.Consumers...) // before those who tell others
 		c.Yield = n.views.Superseded
 	}
 	n.relay = relay.New(c)

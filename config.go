@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
@@ -69,8 +70,12 @@ type Config struct {
 
 	// KeepChanges is how long changes stay readable in the change log. Default: 7 days.
 	KeepChanges time.Duration
-	// KeepOutcomes is how long a request with an Idempotency-Key may be repeated. Default: 24 h.
+	// KeepOutcomes is how long a request with an Idempotency-Key may be repeated. It is at least
+	// KeepChanges, since what follows a change must be able to be repeated as long. Default: 7 days.
 	KeepOutcomes time.Duration
+
+	// Webhooks says how events are delivered to the web addresses that the model names.
+	Webhooks Webhooks
 
 	// TraceEndpoint is the URL that OpenTelemetry traces are sent to, over OTLP/HTTP, such as
 	// "http://127.0.0.1:4318". Default: no traces.
@@ -91,6 +96,19 @@ type Auth struct {
 	Audience string
 }
 
+// Webhooks says how events are delivered to web addresses, by Standard Webhooks 1.0.0.
+type Webhooks struct {
+	// Secrets sign the deliveries, each "whsec_" and 24 to 64 bytes in base64. Every delivery is
+	// signed with all of them, so that receivers can change from one to the next. Default: one is
+	// made in DataDir; nodes that share a store need one that is given.
+	Secrets []string
+	// Allow are networks that may be called although they are not public, such as 127.0.0.0/8.
+	// Default: none.
+	Allow []netip.Prefix
+	// Timeout bounds one delivery. Default: 15 s.
+	Timeout time.Duration
+}
+
 // configured tells whether tokens can be verified without the development key.
 func (a *Auth) configured() bool { return len(a.Secret) > 0 || a.JWKS != "" }
 
@@ -107,7 +125,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.HandlerTimeout, 2*time.Second)
 	fill(&c.DrainTimeout, 10*time.Second)
 	fill(&c.KeepChanges, 7*24*time.Hour)
-	fill(&c.KeepOutcomes, 24*time.Hour)
+	c.KeepOutcomes = max(c.KeepOutcomes, c.KeepChanges)
 	if c.Env == nil {
 		c.Env = os.LookupEnv
 	}

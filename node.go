@@ -23,6 +23,7 @@ import (
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/work"
+	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
 
@@ -34,6 +35,8 @@ type node struct {
 	bus      *bus.Bus     // nil: none
 	views    *relay.Views // nil: the model has none
 	relay    *relay.Relay // nil: nothing follows commits
+	model    *model.Model
+	paths    *engine.Engine
 	recorder *observe.Recorder
 	api      http.Handler
 
@@ -58,7 +61,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{name: c.Node, logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
+	n := &node{model: a.model, name: c.Node, logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))
@@ -81,6 +84,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	answers := cache.New(cache.Config{Bytes: c.CacheBytes})
 	n.onClose(func(context.Context) error { answers.Close(); return nil })
 	books := work.Extend(a.model)
+	books.Hear(a.heard)
 	hub := feed.NewHub()
 	n.listen(engine.Invalidation(a.model, answers), hub.Tell)
 	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{
@@ -114,6 +118,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	n.paths = paths
+	events, err := n.following(a, books)
+	if err != nil {
+		return nil, err
+	}
 	api := httpapi.Config{Engine: paths, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
 	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping, Beat: n.beat()}
 	if tracer != nil {
@@ -139,9 +148,14 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
 	n.work.Go(func() { n.watch(background) })
-	sweeper := store.NewSweeper(store.SweepConfig{Store: n.store, Model: a.model, Changes: c.KeepChanges, Outcomes: c.KeepOutcomes, Logger: c.Logger})
+	sweeper := store.NewSweeper(store.SweepConfig{Store: n.store, Model: books.Store, Changes: c.KeepChanges, Outcomes: c.KeepOutcomes, Logger: c.Logger})
 	n.work.Go(func() { sweeper.Run(background) })
-	n.relaying(background, books, nil, accepts)
+	var consumers []relay.Consumer
+	if events != nil {
+		consumers = append(consumers, events)
+		n.onClose(func(ctx context.Context) error { return closeEvents(ctx, events) })
+	}
+	n.relaying(background, books, consumers, accepts)
 	if n.bus != nil {
 		n.work.Go(func() { n.watchBus(background) })
 	}

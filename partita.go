@@ -3,7 +3,8 @@
 // HTTP, with a versioned cache, measurements and a page that shows them.
 //
 // Where the model is not enough, a write may be declared with `code: true` and be given a Go function
-// with Handle, which runs inside the partition's transaction. The command `partita serve` is this
+// with Handle, which runs inside the partition's transaction; and On gives it a function that is
+// called for every event of a name, behind the change log. The command `partita serve` is this
 // package with flags.
 package partita
 
@@ -20,12 +21,14 @@ import (
 )
 
 // App is one service. Make one with Open. Several may run in one process. Its methods are safe for
-// concurrent use; Handle must be called before Start.
+// concurrent use; Handle and On must be called before Start.
 type App struct {
 	config   Config
 	model    *model.Model
 	handlers map[string]engine.Handler
-	misfits  []error // what Handle found wrong
+	misfits  []error // what Handle and On found wrong
+
+	subscriptions []*subscription // what On was given
 
 	mu   sync.Mutex
 	node *node // nil while the App is not running

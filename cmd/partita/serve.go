@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -34,6 +35,8 @@ type serveCommand struct {
 	Issuer        string `help:"What a token's iss must be." env:"PARTITA_ISSUER"`
 	Audience      string `help:"What a token's aud must have." env:"PARTITA_AUDIENCE"`
 
+	WebhookAllow []string `help:"Networks that webhooks may call although they are not public, separated by commas; the signing secrets are in PARTITA_WEBHOOK_SECRET." env:"PARTITA_WEBHOOK_ALLOW" sep:"," placeholder:"CIDR"`
+
 	CacheSize size `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
 	MaxBody   size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
@@ -54,6 +57,10 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if _, err := readModel(k.File); err != nil { // says what to do about a missing file
 		return err
 	}
+	hooks, err := webhooks(k.WebhookAllow)
+	if err != nil {
+		return err
+	}
 	if os.Getenv("GOGC") == "" {
 		// Most of the memory is the cache's, which lives long: looking through it half as often
 		// costs some room and saves a tenth of the processor time.
@@ -62,6 +69,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	app, err := partita.Open(partita.Config{
 		Model: k.File, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
 		Auth:       partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
+		Webhooks:   hooks,
 		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {
@@ -74,6 +82,20 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		k.welcome(c, app)
 	}
 	return app.Run(ctx)
+}
+
+// webhooks gives how events are delivered to web addresses. The secrets come from the environment: a
+// flag is seen by everyone on the machine.
+func webhooks(allow []string) (w partita.Webhooks, err error) {
+	w.Secrets = strings.Fields(os.Getenv("PARTITA_WEBHOOK_SECRET"))
+	for _, text := range allow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return w, usage{fmt.Errorf("--webhook-allow: %q is no network: write it as 127.0.0.0/8 or fd00::/8", text)}
+		}
+		w.Allow = append(w.Allow, p)
+	}
+	return w, nil
 }
 
 // welcome tells a person at a terminal where to go from here.

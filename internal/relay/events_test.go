@@ -46,6 +46,7 @@ type options struct {
 	now       func() time.Time
 	wrap      func(store.Store) store.Store // as the relay sees the store
 	quiet     bool                          // the relay does not run
+	handlers  map[string]engine.Handler
 }
 
 func serveModel(t testing.TB, source string, o options) *service {
@@ -67,7 +68,7 @@ func serveModel(t testing.TB, source string, o options) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.engine, err = engine.New(engine.Config{Model: m, Store: s.store, Cache: answers, Logger: quiet(t)})
+	s.engine, err = engine.New(engine.Config{Model: m, Store: s.store, Cache: answers, Logger: quiet(t), Handlers: o.handlers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -575,4 +576,63 @@ func TestAClosedEndpointIsNotCalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wait("both are told, and it is open", func() bool { return calls.Load() == 3 && len(s.rows("partita_job")) == 0 })
+}
+
+func partition(s *service, family, value string) store.Partition {
+	s.t.Helper()
+	for _, f := range s.books.Store.Families {
+		if f.Name == family {
+			return store.Partition{Family: f, Value: model.String(value)}
+		}
+	}
+	s.t.Fatalf("there is no family %s", family)
+	return store.Partition{}
+}
+
+const coded = `
+service: coded
+partitions: {person: {by: person_id, type: string(40), expect: 1k}}
+entities:
+  note: {in: person, key: note_id, expect: 100, fields: {note_id: {type: int, default: next}, text: string(200)}}
+reads: {note: {get: note}}
+writes:
+  add:     {insert: note, input: [text], emit: noted}
+  follow:  {code: true, in: person, input: {text: string(200)}, allow: none}
+  settled: {insert: note, set: {text: settled}}
+access: {rules: {all: "auth.sub != ''"}, allow: [all]}
+events:
+  noted: {data: [note.text], then: {write: follow, with: {person_id: "other", text: = event.text}, done: settled}}
+`
+
+// A write that follows and fails by a defect holds up its own partition for some tries, no other one,
+// and is then a dead letter, which can be replayed when the defect is mended.
+func TestADefectInWhatFollows(t *testing.T) {
+	var mended atomic.Bool
+	var calls atomic.Int64
+	s := serveModel(t, coded, options{handlers: map[string]engine.Handler{"follow": func(_ context.Context, _ store.Tx, in *engine.Input) ([]byte, error) {
+		if in.Args.Values[1].Text() == "bad" && !mended.Load() {
+			calls.Add(1)
+			panic("a defect")
+		}
+		return nil, nil
+	}}})
+	s.must("add", `{"person_id":"p","text":"bad"}`)
+	s.must("add", `{"person_id":"p","text":"good"}`)
+	s.must("add", `{"person_id":"q","text":"good"}`)
+	letters := func() (list []relay.Letter) {
+		list, _, err := s.events.Letters(t.Context(), "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	s.wait("it is given up, and the others are settled", func() bool { return len(letters()) == 1 && s.settled() && len(s.rows("note")) == 5 })
+	if calls.Load() < 5 || letters()[0].Target != "then follow" {
+		t.Errorf("%d calls, %+v", calls.Load(), letters())
+	}
+	mended.Store(true)
+	if n, err := s.events.Replay(t.Context(), letters()[0].ID); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	s.wait("it is settled too", func() bool { return len(s.rows("note")) == 6 && len(s.rows("partita_job")) == 0 })
 }
