@@ -16,8 +16,6 @@ func Inactive(m *model.Model) []string {
 			list = append(list, fmt.Sprintf("%s %s: %s", kind, strings.Join(named, ", "), consequence))
 		}
 	}
-	say("events", "nobody hears of them", each(m.Events, func(e *model.Event) string { return e.Name }))
-	say("schedules", "they do not fire", each(m.Schedules, func(s *model.Schedule) string { return s.Name }))
 	say("limits", "they are not enforced", each(m.Limits, func(l *model.Limit) string { return l.Name }))
 	return list
 }
