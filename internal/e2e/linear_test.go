@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,7 +94,7 @@ var register = porcupine.Model{
 // effects explains all that was seen.
 func TestLinearizable(t *testing.T) {
 	rounds, perCaller := 6, 120
-	if os.Getenv("PARTITA_SOAK") != "" {
+	if soak() {
 		rounds, perCaller = 200, 400
 	}
 	for round := range rounds {
@@ -103,24 +105,59 @@ func TestLinearizable(t *testing.T) {
 			if round%2 == 1 {
 				storeURL = database.Database(t)
 			}
-			history := makeHistory(t, storeURL, seed, perCaller)
-			result, info := porcupine.CheckOperationsVerbose(register, history, time.Minute)
-			if result != porcupine.Ok {
-				path := fmt.Sprintf("%s/history.html", t.ArtifactDir())
-				f, err := os.Create(path)
-				if err == nil {
-					porcupine.Visualize(register, info, f)
-					f.Close()
-				}
-				t.Fatalf("seed %d: the history of %d operations is %s; see %s", seed, len(history), result, path)
-			}
+			linearizable(t, seed, makeHistory(t, []string{serve(t, ledger, storeURL)}, seed, perCaller))
 		})
 	}
 }
 
-func makeHistory(t *testing.T, storeURL string, seed uint64, perCaller int) []porcupine.Operation {
+// TestLinearizableOnThreeNodes does the same with three nodes on one PostgreSQL, to each of which any
+// request may go, while their lines to the database and to each other are cut and they are started
+// again. All reads are strong.
+func TestLinearizableOnThreeNodes(t *testing.T) {
+	rounds, perCaller := 1, 60
+	if soak() {
+		rounds, perCaller = 30, 300
+	}
+	for round := range rounds {
+		seed := uint64(time.Now().UnixNano())
+		t.Run(fmt.Sprintf("%d", round), func(t *testing.T) {
+			t.Logf("seed %d", seed)
+			f := startFleet(t, 3, ledger, seed, nil)
+			f.bridge.faulty.Store(true)
+			var bases []string
+			for _, n := range f.nodes {
+				bases = append(bases, n.listen(t))
+			}
+			var enough atomic.Bool
+			var trouble sync.WaitGroup
+			trouble.Go(func() { f.trouble(t, rand.New(rand.NewPCG(seed, 3)), enough.Load) })
+			history := makeHistory(t, bases, seed, perCaller)
+			enough.Store(true)
+			trouble.Wait()
+			linearizable(t, seed, history)
+		})
+	}
+}
+
+// linearizable asks whether one order of effects explains a history.
+func linearizable(t *testing.T, seed uint64, history []porcupine.Operation) {
+	t.Helper()
+	result, info := porcupine.CheckOperationsVerbose(register, history, time.Minute)
+	if result == porcupine.Ok {
+		t.Logf("%d operations", len(history))
+		return
+	}
+	path := fmt.Sprintf("%s/history.html", t.ArtifactDir())
+	f, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(porcupine.Visualize(register, info, f), f.Close())
+	}
+	t.Fatalf("seed %d: the history of %d operations is %s; see %s (%v)", seed, len(history), result, path, err)
+}
+
+// makeHistory lets callers do what they want at any of some addresses of the service.
+func makeHistory(t *testing.T, bases []string, seed uint64, perCaller int) []porcupine.Operation {
 	const callers, accounts = 8, 3
-	base := serve(t, ledger, storeURL)
 	var (
 		mu      sync.Mutex
 		history []porcupine.Operation
@@ -135,7 +172,7 @@ func makeHistory(t *testing.T, storeURL string, seed uint64, perCaller int) []po
 			for n := range perCaller {
 				o := op{r.IntN(accounts), []string{"balance", "balance", "set", "add", "spend"}[r.IntN(5)], r.IntN(50)}
 				call := time.Since(start).Nanoseconds()
-				out := act(t, client, base, o, r, fmt.Sprintf("%d-%d", caller, n))
+				out := act(t, client, bases, o, r, fmt.Sprintf("%d-%d", caller, n))
 				ret := time.Since(start).Nanoseconds()
 				if out.unknown {
 					if o.kind == "balance" {
@@ -163,8 +200,8 @@ func makeHistory(t *testing.T, storeURL string, seed uint64, perCaller int) []po
 
 // act carries out one operation: now and then the caller hangs up early, and then either leaves it
 // at that or repeats itself, under the same key, until it gets an answer.
-func act(t *testing.T, client *http.Client, base string, o op, r *rand.Rand, key string) seen {
-	keyed := r.IntN(2) == 0
+func act(t *testing.T, client *http.Client, bases []string, o op, r *rand.Rand, key string) seen {
+	keyed := r.IntN(2) == 0 || len(bases) > 1 && r.IntN(4) > 0
 	for try := 0; ; try++ {
 		ctx, cancel := context.WithCancel(t.Context())
 		often := 60 // each loose end makes the check of the history dearer
@@ -174,15 +211,17 @@ func act(t *testing.T, client *http.Client, base string, o op, r *rand.Rand, key
 		if r.IntN(often) == 0 && try < 5 {
 			time.AfterFunc(time.Duration(r.IntN(3000))*time.Microsecond, cancel)
 		}
-		out, err := send(ctx, client, base, o, keyed, key)
+		out, err := send(ctx, client, bases[r.IntN(len(bases))], o, keyed, key)
 		cancel()
 		switch {
-		case err == nil && out.code != "in_flight" && out.code != "unavailable" && out.code != "overloaded":
+		case err == nil && out.code != "in_flight" && out.code != "unavailable" && out.code != "overloaded" && out.code != "deadline":
 			return out
 		case o.kind == "balance":
 			return seen{unknown: true}
-		case !keyed && err != nil:
+		case !keyed && (err != nil || out.code == "deadline"):
 			return seen{unknown: true}
+		case err == nil:
+			wait(time.Duration(r.IntN(20)) * time.Millisecond)
 		}
 	}
 }
