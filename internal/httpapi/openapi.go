@@ -89,6 +89,9 @@ func (d *describer) document() object {
 	if len(d.model.Writes) > 0 {
 		paths = paths.with("/v1/batch", obj("post", d.batch()))
 	}
+	if d.accepts() {
+		paths = paths.with("/v1/operations/{id}", obj("get", d.operation()))
+	}
 	for _, f := range d.model.Feeds {
 		if served(f.Allow) {
 			paths = paths.with("/v1/feeds/"+f.Name+"/{"+f.Of[0].Family.By.Name+"}", obj("get", d.feed(f)))

@@ -124,10 +124,7 @@ func (d *describer) readParameters(r *model.Read, route *readRoute) []any {
 
 func (d *describer) write(w *model.Write) object {
 	private := newWriteRoute(d.model, w).private
-	description := d.rules(w.Allow)
-	if w.Async != model.Sync {
-		description += " Carried out at once: this release does not accept writes for later."
-	}
+	description := d.rules(w.Allow) + acceptedWords(w)
 	responses, headers := object{}, obj("Partita-Version", ref("headers", "Partita-Version"),
 		"Server-Timing", ref("headers", "Server-Timing"), "Idempotency-Replayed", ref("headers", "Idempotency-Replayed"))
 	status, schema, example := d.writeAnswer(w)
@@ -146,16 +143,21 @@ func (d *describer) write(w *model.Write) object {
 		responses = obj("200", obj("description", answerWords["200"], "headers", headers[:len(headers)-1],
 			"content", obj("application/json", obj("schema", schema, "example", example)))).with(status, response)
 	}
+	if w.Async != model.Sync {
+		responses = responses.with("202", acceptedResponse())
+	}
+	parameters := append([]any{ref("parameters", "Idempotency-Key"), ref("parameters", "If-Match")}, d.acceptedParameters(w)...)
+	codes := slices.Concat(writeCodes(w), d.acceptedCodes(w), d.accessCodes(w.Allow))
 	return obj(
 		"operationId", d.writeID(w),
 		"tags", []string{w.Family.Name},
 		"summary", writeSummary(w),
 		"description", description,
 		"security", d.security(private),
-		"parameters", []any{ref("parameters", "Idempotency-Key"), ref("parameters", "If-Match")},
+		"parameters", parameters,
 		"requestBody", obj("required", true, "content", obj("application/json", obj(
 			"schema", inputSchema(w.Inputs), "example", inputExample(w.Inputs)))),
-		"responses", d.addProblems(responses, append(writeCodes(w), d.accessCodes(w.Allow)...)))
+		"responses", d.addProblems(responses, codes))
 }
 
 var answerWords = map[string]string{

@@ -171,7 +171,7 @@ func (d *describer) schemas() object {
 	for _, e := range d.model.Entities {
 		schemas = schemas.with(e.Name, rowSchema(e.Fields))
 	}
-	return schemas.with("Problem", obj(
+	return schemas.with("Operation", operationSchema()).with("Problem", obj(
 		"type", "object", "description", "Problem details (RFC 9457).", "required", []string{"type", "title", "status"},
 		"properties", obj(
 			"type", obj("type", "string", "format", "uri", "description", "The kind of failure; never changes."),
@@ -243,6 +243,8 @@ func sharedParameters() object {
 		header("Partita-Min-Version", "A Partita-Version: answer nothing older, even in trouble.", obj("type", "string")),
 		header("Idempotency-Key", "Names this request: a repeat gets the same outcome, and takes effect once.",
 			obj("type", "string", "minLength", 1, "maxLength", maxKey+2)),
+		header("Prefer", "`respond-async`: accept it and carry it out later; `wait=N`: but wait N seconds for the outcome first (RFC 7240).", obj("type", "string")),
+		header("Partita-After", "Operations, by id or Location: carry it out after these.", obj("type", "string")),
 		header("If-Match", "An ETag: write only if the row of the first step still has it.", obj("type", "string")),
 	}
 }
@@ -259,7 +261,8 @@ func sharedHeaders() object {
 		header("Age", "Seconds since a cached answer was read from the store; of a view's answer, since the oldest change that may not be in it."),
 		header("Server-Timing", "Milliseconds in all, and of these in the store."),
 		header("Idempotency-Replayed", "true where this is the kept outcome of an earlier request."),
-		header("Location", "Where the new row is read."),
+		header("Location", "Where the new row is read, or the operation is followed."),
+		header("Preference-Applied", "What was followed of Prefer."),
 		header("Retry-After", "Seconds after which to come again."),
 		header("WWW-Authenticate", "How to prove who is asking (RFC 6750)."),
 	}
