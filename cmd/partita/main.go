@@ -29,6 +29,7 @@ type commands struct {
 	New     newCommand     `cmd:"" help:"Write a starter model, small and commented."`
 	Check   checkCommand   `cmd:"" help:"Check a model and print its plan of access."`
 	Serve   serveCommand   `cmd:"" help:"Serve a model."`
+	Migrate migrateCommand `cmd:"" help:"Bring a store up to a changed model, and tell first what that costs."`
 	Status  statusCommand  `cmd:"" help:"Tell how a running service is."`
 	Token   tokenCommand   `cmd:"" help:"Sign a token with the development key, to try a service."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 description of a model's service."`

@@ -53,7 +53,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.harden(fresh); err != nil {
 		return err
 	}
-	if err := s.establish(fresh); err != nil {
+	if err := s.establish(ctx, fresh); err != nil {
 		return err
 	}
 	if s.keeper, err = openConn(s.path, s.vfs, append(pragmas, "synchronous=FULL", "wal_autocheckpoint=0")...); err != nil {
@@ -144,7 +144,7 @@ func (s *Store) harden(fresh bool) error {
 }
 
 // establish makes the schema, or brings it up to the model, in one transaction.
-func (s *Store) establish(fresh bool) (err error) {
+func (s *Store) establish(ctx context.Context, fresh bool) (err error) {
 	w := s.writer
 	if err := sqltext.Check(s.config.Model); err != nil {
 		return err
@@ -160,7 +160,7 @@ func (s *Store) establish(fresh bool) (err error) {
 	if fresh {
 		err = s.create()
 	} else {
-		err = s.upgrade()
+		err = s.upgrade(ctx)
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,78 +9,99 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/partita-dev/partita/store/migrate"
 	"github.com/partita-dev/partita/store/sqltext"
 )
 
 // upgrade brings the tables of an existing store up to the model, where nothing is lost by it.
-func (s *Store) upgrade() error {
-	w := s.writer
-	text, err := w.word(sqltext.MetaGet, "shape")
+func (s *Store) upgrade(ctx context.Context) error {
+	plan, err := s.plan(ctx)
 	if err != nil {
-		return fmt.Errorf("the store %s cannot be read: %w", s.path, err)
+		return err
 	}
-	var shape sqltext.Shape
-	if err := json.Unmarshal([]byte(text), &shape); err != nil {
-		return fmt.Errorf("the store %s is damaged: what it says of its tables cannot be read", s.path)
-	}
-	steps, problems := shape.Upgrade(sqltext.SQLite, s.config.Model)
-	for _, step := range steps {
-		if step.Empty != "" {
-			n, err := w.number("SELECT count(*) FROM (SELECT 1 FROM " + sqltext.Quote(step.Empty) + " LIMIT 1)")
-			if err != nil {
-				return fmt.Errorf("the store %s cannot be read: %w", s.path, err)
-			}
-			if n > 0 {
-				problems = append(problems, step.Else)
-			}
-		}
-	}
-	if len(problems) > 0 {
+	if problems := plan.Hindrances(); len(problems) > 0 {
 		return fmt.Errorf("the store %s does not fit the model:\n  %s", s.path, strings.Join(problems, "\n  "))
 	}
-	for _, step := range steps {
-		if err := w.Exec(step.SQL); err != nil {
-			return fmt.Errorf("the store %s cannot be brought up to the model: %w", s.path, err)
+	for _, step := range plan.Steps {
+		if !step.AtStart {
+			continue
 		}
-	}
-	if err := s.reindex(); err != nil {
-		return err
+		if err := s.apply(step); err != nil {
+			return err
+		}
 	}
 	return s.rememberShape()
 }
 
-// reindex makes the indexes that the model asks for, and drops those that it does not any more. An
-// index's name tells its definition.
-func (s *Store) reindex() error {
+// plan tells what lies between the store and the model.
+func (s *Store) plan(ctx context.Context) (*migrate.Plan, error) {
+	text, err := s.writer.word(sqltext.MetaGet, "shape")
+	if err != nil {
+		return nil, fmt.Errorf("the store %s cannot be read: %w", s.path, err)
+	}
+	var shape sqltext.Shape
+	if err := json.Unmarshal([]byte(text), &shape); err != nil {
+		return nil, fmt.Errorf("the store %s is damaged: what it says of its tables cannot be read", s.path)
+	}
+	if shape.Service != s.config.Model.Service {
+		return nil, fmt.Errorf("the store %s does not fit the model: it belongs to the service %q, and the model is of %q; give each service a store of its own",
+			s.path, shape.Service, s.config.Model.Service)
+	}
+	have, err := s.have(&shape)
+	if err != nil {
+		return nil, fmt.Errorf("the store %s cannot be read: %w", s.path, err)
+	}
+	plan, err := migrate.Diff(ctx, sqltext.SQLite, have, s.config.Model)
+	if err != nil {
+		return nil, fmt.Errorf("the store %s cannot be read: %w", s.path, err)
+	}
+	return plan, nil
+}
+
+// have describes the store: what is there, and what is remembered of its types.
+func (s *Store) have(shape *sqltext.Shape) (*migrate.Have, error) {
 	w := s.writer
-	have := map[string]bool{}
-	err := w.each("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL", func(st *sqlite3.Stmt) {
-		if name := st.ColumnText(0); strings.HasPrefix(name, sqltext.Prefix) {
-			have[name] = true
+	h := &migrate.Have{Place: "The store " + FileName, Tables: map[string]map[string]migrate.Column{}, Keys: map[string][]string{}, Indexes: map[string]migrate.Index{}}
+	err := w.each("SELECT type, name, tbl_name FROM sqlite_schema WHERE type = 'table' OR type = 'index' AND sql IS NOT NULL", func(st *sqlite3.Stmt) {
+		if name := st.ColumnText(1); st.ColumnText(0) == "table" {
+			h.Tables[name] = map[string]migrate.Column{}
+		} else {
+			h.Indexes[name] = migrate.Index{Table: st.ColumnText(2)}
 		}
 	})
-	if err != nil {
-		return fmt.Errorf("the store %s cannot be read: %w", s.path, err)
+	column := func(name string) migrate.Column {
+		base, null := strings.CutSuffix(name, "?")
+		return migrate.Column{Type: base, Null: null}
 	}
-	for _, o := range sqltext.Schema(sqltext.SQLite, s.config.Model) {
-		if !o.Index {
+	for _, f := range s.config.Model.Families {
+		if name, ok := shape.Families[f.Name]; ok && h.Tables[sqltext.BookName("head", f)] != nil {
+			h.Tables[sqltext.BookName("head", f)]["partition"] = column(name)
+		}
+	}
+	for name, e := range shape.Entities {
+		columns := h.Tables[name]
+		if columns == nil {
 			continue
 		}
-		if have[o.Name] {
-			delete(have, o.Name)
-			continue
+		columns[sqltext.VersionColumn] = migrate.Column{}
+		columns[e.By] = column(shape.Families[e.Family])
+		for f, t := range e.Fields {
+			columns[f] = column(t)
 		}
-		err := w.Exec(o.SQL)
+		h.Keys[name] = append([]string{e.By}, e.Key...)
+	}
+	h.Count = func(_ context.Context, from string) (int64, error) { return w.number("SELECT count(*) FROM " + from) }
+	return h, err
+}
+
+// apply carries out one step, in the transaction under way.
+func (s *Store) apply(step *migrate.Step) error {
+	for _, sql := range step.SQL {
+		err := s.writer.Exec(sql)
 		if errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) {
-			return fmt.Errorf("the store %s does not fit the model: rows of %s break a `unique` that is new; "+
-				"take it back, or change the rows first", s.path, o.Table)
+			return fmt.Errorf("the store %s does not fit the model: rows break a `unique` that is new; take it back, or change the rows first", s.path)
 		}
 		if err != nil {
-			return fmt.Errorf("the store %s cannot be brought up to the model: %w", s.path, err)
-		}
-	}
-	for name := range have {
-		if err := w.Exec("DROP INDEX " + sqltext.Quote(name)); err != nil {
 			return fmt.Errorf("the store %s cannot be brought up to the model: %w", s.path, err)
 		}
 	}

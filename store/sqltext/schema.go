@@ -31,7 +31,10 @@ type Object struct {
 	Table  string        // of an index: the table it stands on
 	Entity *model.Entity // nil for a table of the store's own
 	Index  bool
+	Unique []*model.Field // of a unique index: its group
 	SQL    string
+
+	order []model.Order // of an index that serves reads: its columns behind the partition
 }
 
 // Check tells whether the model's names can stand beside the store's own. The error is a
@@ -99,6 +102,16 @@ func headIndexes(f *model.Family) []Object {
 	}
 }
 
+// IsBook tells whether a table is one of those that are kept per family.
+func IsBook(name string) bool {
+	for _, kind := range []string{"head", "change", "outcome", "counter"} {
+		if strings.HasPrefix(name, Prefix+kind+"_") {
+			return true
+		}
+	}
+	return false
+}
+
 func bookName(kind string, f *model.Family) string { return shorten(Prefix + kind + "_" + f.Name) }
 
 func entityTable(d Dialect, e *model.Entity) string {
@@ -138,22 +151,44 @@ func Indexes(d Dialect, e *model.Entity) []Object {
 		for _, f := range u {
 			columns = append(columns, Quote(f.Name))
 		}
-		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true,
+		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true, Unique: u,
 			SQL: "CREATE UNIQUE INDEX " + Quote(name) + " ON " + Quote(e.Name) + " (" + strings.Join(columns, ", ") + ")"})
 	}
 	for _, ix := range e.Indexes {
 		name := IndexName(ix)
 		columns := []string{Quote(e.Fields[0].Name)}
+		var order []model.Order
 		for _, f := range ix.Equal {
-			columns = append(columns, d.order(f, "", false))
+			order = append(order, model.Order{Field: f})
 		}
-		for _, o := range ix.Order {
+		order = append(order, ix.Order...)
+		for _, o := range order {
 			columns = append(columns, d.order(o.Field, "", o.Desc))
 		}
-		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true,
+		objects = append(objects, Object{Name: name, Table: e.Name, Entity: e, Index: true, order: order,
 			SQL: "CREATE INDEX " + Quote(name) + " ON " + Quote(e.Name) + " (" + strings.Join(columns, ", ") + ")"})
 	}
 	return objects
+}
+
+// IndexOrder tells how the columns of an index that serves reads are sorted, as PostgreSQL notes it: 1
+// for descending, 2 for nulls first. It is nil for other indexes, and where nulls have one place only.
+func IndexOrder(d Dialect, o Object) []int {
+	if !d.nulls || o.order == nil {
+		return nil
+	}
+	options := []int{0}
+	for _, by := range o.order {
+		n := 0
+		if by.Desc {
+			n = 1
+		}
+		if by.Desc != by.Field.Type.Null { // null is the smallest value; plainly, it is the largest
+			n |= 2
+		}
+		options = append(options, n)
+	}
+	return options
 }
 
 // IndexName gives the name under which an index is stored.

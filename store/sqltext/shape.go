@@ -1,8 +1,6 @@
 package sqltext
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +28,7 @@ type EntityShape struct {
 func ShapeOf(m *model.Model) Shape {
 	s := Shape{Service: m.Service, Families: map[string]string{}, Entities: map[string]EntityShape{}}
 	for _, f := range m.Families {
-		s.Families[f.Name] = typeName(f.By.Type)
+		s.Families[f.Name] = TypeName(f.By.Type)
 	}
 	for _, e := range m.Entities {
 		shape := EntityShape{Family: e.Family.Name, By: e.Fields[0].Name, Key: []string{}, Fields: map[string]string{}}
@@ -38,16 +36,16 @@ func ShapeOf(m *model.Model) Shape {
 			shape.Key = append(shape.Key, f.Name)
 		}
 		for _, f := range e.Fields[1:] {
-			shape.Fields[f.Name] = typeName(f.Type)
+			shape.Fields[f.Name] = TypeName(f.Type)
 		}
 		s.Entities[e.Name] = shape
 	}
 	return s
 }
 
-// typeName tells all of a type that matters to what is stored. A size does not: a smaller one holds
+// TypeName tells all of a type that matters to what is stored. A size does not: a smaller one holds
 // for new values only.
-func typeName(t model.Type) string {
+func TypeName(t model.Type) string {
 	name := kindNames[t.Kind]
 	switch t.Kind {
 	case model.KindDecimal:
@@ -69,97 +67,37 @@ var kindNames = map[model.Kind]string{
 	model.KindDecimal: "decimal", model.KindEmail: "email", model.KindURL: "url", model.KindEnum: "enum",
 }
 
-// Step is one thing that has to be done so that tables of an older shape fit a model.
-type Step struct {
-	SQL   string
-	Empty string // the table that must hold no row before; "" where it does not matter
-	Else  string // the problem, where it does
-}
-
-// Upgrade tells how the tables of this shape are brought up to a model: by steps that lose nothing,
-// tables and columns only. Problems are sentences about what cannot be done so.
-func (s Shape) Upgrade(d Dialect, m *model.Model) (steps []Step, problems []string) {
-	if s.Service != m.Service {
-		return nil, []string{fmt.Sprintf("It belongs to the service %q, and the model is of %q: give each service a store of its own.", s.Service, m.Service)}
-	}
-	for _, f := range m.Families {
-		switch have, ok := s.Families[f.Name]; {
-		case !ok:
-			for _, o := range familyTables(d, f) {
-				steps = append(steps, Step{SQL: o.SQL})
-			}
-		case have != typeName(f.By.Type):
-			problems = append(problems, fmt.Sprintf("The partition %s is by %s in the store and by %s in the model: that cannot change.", f.Name, have, typeName(f.By.Type)))
-		}
-	}
-	for _, e := range m.Entities {
-		have, ok := s.Entities[e.Name]
-		if !ok {
-			steps = append(steps, Step{SQL: entityTable(d, e)})
-			continue
-		}
-		more, wrong := have.upgrade(d, e)
-		steps, problems = append(steps, more...), append(problems, wrong...)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Entities)) {
-		if m.Entity(name) == nil {
-			steps = append(steps, Step{SQL: "DROP TABLE " + Quote(name), Empty: name,
-				Else: fmt.Sprintf("The entity %s is gone from the model, but the store has rows of it: put it back, or export and delete them first.", name)})
-		}
-	}
-	return steps, problems
-}
-
-func (s EntityShape) upgrade(d Dialect, e *model.Entity) (steps []Step, problems []string) {
-	now := ShapeOf(&model.Model{Entities: []*model.Entity{e}}).Entities[e.Name]
-	if s.Family != now.Family || s.By != now.By || !slices.Equal(s.Key, now.Key) {
-		return nil, []string{fmt.Sprintf("The key of %s was (%s) in the partition %s and is (%s) in %s: keys do not change once there are rows.",
-			e.Name, strings.Join(s.Key, ", "), s.Family, strings.Join(now.Key, ", "), now.Family)}
-	}
-	for _, f := range e.Fields[1:] {
-		have, ok := s.Fields[f.Name]
-		want := now.Fields[f.Name]
-		switch {
-		case !ok && !f.Type.Null && f.Default != model.DefaultLiteral:
-			problems = append(problems, fmt.Sprintf("The new field %s of %s has no fixed default and may not be null: rows that are there would have no value. Give it a default, or write `?` behind its type.", f.Name, e.Name))
-		case !ok:
-			steps = append(steps, Step{SQL: AddColumn(d, e, f)})
-		case !fits(have, want):
-			problems = append(problems, fmt.Sprintf("The field %s of %s is %s in the store and %s in the model: that needs a migration of the rows.", f.Name, e.Name, have, want))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
-		if e.Field(name) == nil {
-			problems = append(problems, fmt.Sprintf("The field %s of %s is gone from the model, but the store has its values: put it back.", name, e.Name))
-		}
-	}
-	return steps, problems
-}
-
-// fits tells whether values stored as one type may be read and written as another: the same, one
-// form of text for another that takes every text, or an enum that has grown.
-func fits(have, want string) bool {
+// SameStored tells whether values stored as one type may be read and written as another without a
+// change of any: one form of text for another that takes every text, or an enum that has grown.
+// Types are as TypeName writes them, without "?".
+func SameStored(have, want string) bool {
 	if have == want {
 		return true
 	}
-	haveBase, haveNull := strings.CutSuffix(have, "?")
-	wantBase, wantNull := strings.CutSuffix(want, "?")
-	if haveNull != wantNull {
-		return false
+	if want == "string" || want == "text" {
+		return have == "string" || have == "text" || have == "email" || have == "url" || strings.HasPrefix(have, "enum")
 	}
-	if wantBase == "string" || wantBase == "text" {
-		return haveBase == "string" || haveBase == "text" || haveBase == "email" || haveBase == "url" || strings.HasPrefix(haveBase, "enum")
-	}
-	before, ok1 := strings.CutPrefix(haveBase, "enum[")
-	after, ok2 := strings.CutPrefix(wantBase, "enum[")
+	gone, ok := enumLoss(have, want)
+	return ok && len(gone) == 0
+}
+
+// EnumLoss lists the values that an enum has lost; nil where none or no enum.
+func EnumLoss(have, want string) []string {
+	gone, _ := enumLoss(have, want)
+	return gone
+}
+
+func enumLoss(have, want string) (gone []string, ok bool) {
+	before, ok1 := strings.CutPrefix(have, "enum[")
+	after, ok2 := strings.CutPrefix(want, "enum[")
 	if !ok1 || !ok2 {
-		return false
+		return nil, false
 	}
 	values := strings.Split(strings.TrimSuffix(after, "]"), ", ")
 	for v := range strings.SplitSeq(strings.TrimSuffix(before, "]"), ", ") {
 		if !slices.Contains(values, v) {
-			return false
+			gone = append(gone, v)
 		}
 	}
-	return true
+	return gone, true
 }

@@ -1,0 +1,145 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store/migrate"
+	"github.com/partita-dev/partita/store/sqltext"
+)
+
+// SQLSTATEs that a change of the schema can meet.
+const (
+	lockNotAvailable = "55P03"
+	uniqueViolation  = "23505"
+	notNullViolation = "23502"
+	checkViolation   = "23514"
+)
+
+// A statement that waits for a table's lock makes all wait that come after it. So it waits for
+// lockPatience only, gives way, and is tried again, lockTries times in all.
+const (
+	lockPatience = "500ms"
+	lockTries    = 60
+)
+
+// migration is a migrate.Target: one connection that holds the schema's lock.
+type migration struct {
+	conn   *pgx.Conn
+	model  *model.Model
+	unlock func()
+}
+
+// Migrate connects to a database to change its schema. It must have been made by a node; nodes may
+// be running. Each step stays when it is done.
+func Migrate(ctx context.Context, url string, m *model.Model) (migrate.Target, error) {
+	if err := sqltext.Check(m); err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.New(fault.InvalidInput, "The store's URL cannot be read; write postgres://user:password@host:port/database.")
+	}
+	config.RuntimeParams["application_name"] = "partita migrate"
+	config.RuntimeParams["timezone"] = "UTC"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	t := &migration{conn: conn, model: m}
+	if t.unlock, err = lockSchema(ctx, conn); err == nil {
+		if err = t.recognize(ctx); err == nil {
+			return t, nil
+		}
+	}
+	return nil, errors.Join(err, t.Close())
+}
+
+// recognize refuses a database that is not this service's. It makes nothing.
+func (t *migration) recognize(ctx context.Context) error {
+	have, err := inspect(ctx, t.conn)
+	if err != nil {
+		return unreachable(err)
+	}
+	if have.Tables[sqltext.MetaTable] == nil {
+		return fault.New(fault.NotFound, "The database has no store yet; `partita serve` makes it, whole, when it first starts.")
+	}
+	return ensureMeta(ctx, t.conn, t.model)
+}
+
+func (t *migration) Plan(ctx context.Context) (*migrate.Plan, error) {
+	return planSchema(ctx, t.conn, t.model)
+}
+
+func (t *migration) Apply(ctx context.Context, step *migrate.Step) error {
+	return applyStep(ctx, t.conn, step)
+}
+
+func (t *migration) Finish(context.Context) error { return nil }
+
+func (t *migration) Close() error {
+	if t.unlock != nil {
+		t.unlock()
+	}
+	return t.conn.Close(context.Background())
+}
+
+// applyStep carries out one step, statement by statement.
+func applyStep(ctx context.Context, conn *pgx.Conn, step *migrate.Step) error {
+	for _, sql := range step.SQL {
+		if err := applySQL(ctx, conn, sql); err != nil {
+			if step.Undo != "" {
+				_ = applySQL(context.WithoutCancel(ctx), conn, step.Undo) // else the next plan begins with it
+			}
+			return stepFailed(step, err)
+		}
+	}
+	return nil
+}
+
+func applySQL(ctx context.Context, conn *pgx.Conn, sql string) error {
+	if strings.Contains(sql, "INDEX CONCURRENTLY") { // waits without making others wait
+		_, err := conn.Exec(ctx, sql)
+		return err
+	}
+	if _, err := conn.Exec(ctx, "SET lock_timeout = '"+lockPatience+"'"); err != nil {
+		return err
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), "RESET lock_timeout")
+	for try := 1; ; try++ {
+		_, err := conn.Exec(ctx, sql)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != lockNotAvailable || try == lockTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// stepFailed makes a sentence of what the database says.
+func stepFailed(step *migrate.Step, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return unreachable(err)
+	}
+	what := strings.TrimSuffix(step.What, ".")
+	switch pg.Code {
+	case uniqueViolation:
+		return fault.New(fault.InvalidInput, "The database does not fit the model (%s): rows break a `unique` that is new. Take it back, or change the rows first.", what)
+	case notNullViolation, checkViolation:
+		return fault.New(fault.InvalidInput, "A row has been written meanwhile that stands against this: %s. Stop the nodes of the older model, or fill the rows, and give the command again.", what)
+	case lockNotAvailable:
+		return fault.New(fault.Unavailable, "The table is in use all the time, by a long transaction perhaps, so this was not done: %s. Give the command again when it is over.", what)
+	}
+	return unreachable(err)
+}
