@@ -16,7 +16,7 @@ import (
 
 // accepting makes what takes writes to be carried out later; nil where the model has none, or where
 // there is no bus to put them on.
-func (n *node) accepting(m *model.Model, paths *engine.Engine, books *work.Books) (*accept.Acceptor, error) {
+func (n *node) accepting(c *Config, m *model.Model, paths *engine.Engine, books *work.Books) (*accept.Acceptor, error) {
 	names := asyncWrites(m)
 	switch {
 	case len(names) == 0:
@@ -27,7 +27,7 @@ func (n *node) accepting(m *model.Model, paths *engine.Engine, books *work.Books
 		return nil, nil
 	}
 	a, err := accept.New(accept.Config{Engine: paths, Store: n.store, Bus: n.bus, Books: books, Recorder: n.recorder,
-		Logger: n.logger, Stopping: n.stopping})
+		Logger: n.logger, Bound: c.BacklogBytes, Stopping: n.stopping})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}

@@ -128,7 +128,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if tracer != nil {
 		api.Tracer = tracer
 	}
-	accepts, err := n.accepting(a.model, paths, books)
+	accepts, err := n.accepting(&c, a.model, paths, books)
 	if err != nil {
 		return nil, err
 	}

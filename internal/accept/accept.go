@@ -38,7 +38,7 @@ type Recorder interface {
 	Carried(w *model.Write, took time.Duration, code fault.Code)
 }
 
-// Config is what an Acceptor is made of. All but Recorder, Logger and Stopping are required.
+// Config is what an Acceptor is made of. Engine, Store, Bus and Books are required.
 type Config struct {
 	Engine   *engine.Engine
 	Store    store.Store
@@ -46,6 +46,7 @@ type Config struct {
 	Books    *work.Books
 	Recorder Recorder        // default: none
 	Logger   *slog.Logger    // default slog.Default()
+	Bound    int64           // bytes that may wait on the bus, for people. Default: not told
 	Stopping <-chan struct{} // closed when the node stops: waits end. Default: never
 }
 

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/dashboard"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/observe"
@@ -101,6 +103,15 @@ func (d desk) ask(t *testing.T, method, path string, header map[string]string, h
 func TestStatusIsJSONOrText(t *testing.T) {
 	d := open(t, nil)
 	d.traffic(100)
+	place := d.model.Write("place_order")
+	d.recorder.Accepts(func(context.Context) accept.Stats {
+		return accept.Stats{Known: true, Bytes: 2048, Bound: 1 << 20, Age: 3 * time.Second, Shards: 16}
+	})
+	for range 5 {
+		d.recorder.Accepted(place)
+	}
+	d.recorder.Carried(place, 20*time.Millisecond, "")
+	d.recorder.Carried(place, 20*time.Millisecond, fault.GuardFailed)
 	res, body := d.ask(t, "GET", "/status?window=start", nil, "")
 	var s observe.Snapshot
 	if err := json.Unmarshal([]byte(body), &s); err != nil || res.Header.Get("Content-Type") != "application/json" {
@@ -109,8 +120,11 @@ func TestStatusIsJSONOrText(t *testing.T) {
 	if s.Service != "shop" || s.Version != "v1.2.3" || s.Total.Requests != 200 || s.State.Words != "serving, all well" {
 		t.Errorf("snapshot: %+v", s)
 	}
+	if a := s.Accepted; a == nil || a.Accepted != 5 || a.Settled != 2 || a.Failed != 1 || a.Bytes != 2048 || a.Age != 3 || a.P50 < 0.019 || a.P50 > 0.021 {
+		t.Errorf("accepted writes: %+v", a)
+	}
 	_, text := d.ask(t, "GET", "/status?window=start", map[string]string{"Accept": "text/plain"}, "")
-	for _, part := range []string{"shop: serving, all well\n", "since start: ", "\norders ", "forbidden 5", "no requests: customer, order, lines", "orders_placed: 100 since start", "not acting yet: "} {
+	for _, part := range []string{"shop: serving, all well\n", "since start: ", "\norders ", "forbidden 5", "no requests: customer, order, lines", "orders_placed: 100 since start", "settled 2, of them failed 1", "waiting: 2 KiB, the oldest since 3s"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}

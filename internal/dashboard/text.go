@@ -45,6 +45,14 @@ func StatusText(s observe.Snapshot) string {
 			fmt.Fprintf(&b, "view %s: %s, %.0f %% done\n", v.Name, v.State, 100*v.Built)
 		}
 	}
+	if a := s.Accepted; a != nil {
+		waiting := "not known"
+		if a.Known {
+			waiting = fmt.Sprintf("%s, the oldest since %s", bytesText(int64(a.Bytes)), lengthText(a.Age))
+		}
+		fmt.Fprintf(&b, "accepted writes: %.1f/s, settled %d, of them failed %d, until settled p50 %s, p99 %s; waiting: %s\n",
+			a.Rate, a.Settled, a.Failed, latencyText(a.P50), latencyText(a.P99), waiting)
+	}
 	p := s.Process
 	fmt.Fprintf(&b, "process: %.2f of %d processors, %s resident, %s heap, %d goroutines\n", p.CPU, p.CPUs, bytesText(p.RSS), bytesText(p.Heap), p.Goroutines)
 	for _, line := range s.Inactive {

@@ -19,6 +19,7 @@ type AcceptedFigures struct {
 	Latency          // from acceptance until it is settled
 	Waiting  uint64  `json:"waiting"`       // groups of accepted writes on the bus
 	Bytes    uint64  `json:"waiting_bytes"` // of them
+	Bound    int64   `json:"waiting_bound"` // of Bytes; 0 where it is not known
 	Age      float64 `json:"waiting_age"`   // of the oldest, in seconds
 	Known    bool    `json:"waiting_known"` // whether the bus could tell the last three
 	Shards   int     `json:"shards"`        // that this node carries out
@@ -61,7 +62,7 @@ func (r *Recorder) acceptedFigures(ctx context.Context, w Window) *AcceptedFigur
 	ctx, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	now := (*stats)(ctx)
-	f := &AcceptedFigures{Waiting: now.Messages, Bytes: now.Bytes, Age: now.Age.Seconds(), Known: now.Known, Shards: now.Shards, Aside: now.Aside}
+	f := &AcceptedFigures{Waiting: now.Messages, Bytes: now.Bytes, Bound: now.Bound, Age: now.Age.Seconds(), Known: now.Known, Shards: now.Shards, Aside: now.Aside}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seconds := r.uptime()

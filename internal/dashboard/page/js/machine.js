@@ -1,11 +1,11 @@
-// Cache, store and process: how much of each is used.
+// Cache, store, accepted writes and process: how much of each is used.
 
 import { byId, h, set } from './dom.js'
 import { meter } from './chart.js'
-import { bytes, count, latency, none, share } from './format.js'
+import { bytes, count, latency, length, none, rate, share } from './format.js'
 
 export function makeMachine(first) {
-  const panels = [first.cache && cachePanel(), first.store && storePanel(), processPanel()].filter(Boolean)
+  const panels = [first.cache && cachePanel(), first.store && storePanel(), first.accepted && acceptedPanel(), processPanel()].filter(Boolean)
   byId('machine').replaceChildren(...panels.map((p) => p.node))
   return { update: (f) => panels.forEach((p) => p.update(f)) }
 }
@@ -50,6 +50,22 @@ function storePanel() {
     ['Groups committed', (f) => count(f.store.groups)],
   ])
   return { node: p.node, update(f) { if (f.store) { p.update(f); p.note(`${f.store.kind} ${f.store.version}`) } else p.note('gives no figures now') } }
+}
+
+function acceptedPanel() {
+  const known = (show) => (f) => (f.accepted.waiting_known ? show(f.accepted) : 'not known')
+  const p = panel('Accepted writes', [
+    ['Wait on the bus', known((a) => (a.waiting_bound ? `${bytes(a.waiting_bytes)} of ${bytes(a.waiting_bound)}` : bytes(a.waiting_bytes))),
+      (f) => [f.accepted.waiting_known ? f.accepted.waiting_bytes : 0, f.accepted.waiting_bound]],
+    ['The oldest since', known((a) => (a.waiting_age ? length(a.waiting_age) : none))],
+    ['Accepted here', (f) => rate(f.accepted.rate)],
+    ['Settled here', (f) => count(f.accepted.settled)],
+    ['of them failed', (f) => count(f.accepted.failed)],
+    ['Until settled, p50', (f) => latency(f.accepted.p50)],
+    ['Until settled, p99', (f) => latency(f.accepted.p99)],
+    ['Put aside since start', (f) => count(f.accepted.aside)],
+  ])
+  return { node: p.node, update(f) { if (f.accepted) { p.update(f); p.note(`${f.accepted.shards} of 16 shards here`) } } }
 }
 
 function processPanel() {
