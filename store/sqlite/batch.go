@@ -1,6 +1,10 @@
 package sqlite
 
 import (
+	"errors"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
@@ -69,6 +73,11 @@ func (f *batchFile) flush() error {
 	}
 	_, err := f.File.WriteAt(f.held, f.from)
 	f.held = f.held[:0]
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		// Else SQLite would take a want of room for a failure of the disk, or of the sync that this
+		// write came with.
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
 	return err
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,13 +51,23 @@ func count(t *testing.T, s *Store) int {
 }
 
 func TestFullDisk(t *testing.T) {
-	s, d := onDisk(t, Config{})
+	for name, full := range map[string]error{
+		"as SQLite says it":     sqlite3.FULL,
+		"as the system says it": &fs.PathError{Op: "write", Path: "store.db-wal", Err: syscall.ENOSPC},
+		"over quota":            &fs.PathError{Op: "write", Path: "store.db-wal", Err: syscall.EDQUOT},
+	} {
+		t.Run(name, func(t *testing.T) { testFullDisk(t, full) })
+	}
+}
+
+func testFullDisk(t *testing.T, full error) {
+	s, d := onDisk(t, Config{WALBytes: 1}) // each commit asks for a checkpoint, which finds no room either
 	if r := put1(s, "1"); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	d.failing(func(operation, _ string) error {
 		if operation == "write" {
-			return sqlite3.FULL
+			return full
 		}
 		return nil
 	})

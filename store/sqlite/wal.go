@@ -60,10 +60,11 @@ func (s *Store) finish() error {
 	return s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
 }
 
-// checkpoint copies what it can. A reader that does not end is no error: the next one goes on.
+// checkpoint copies what it can. A reader that does not end, or a file that cannot grow, is no error:
+// what was not copied stays in the log, and the next one goes on.
 func (c *conn) checkpoint(mode sqlite3.CheckpointMode) error {
 	_, _, err := c.WALCheckpoint("main", mode)
-	if errors.Is(err, sqlite3.BUSY) {
+	if errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE) {
 		return nil
 	}
 	return err
