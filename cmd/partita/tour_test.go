@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,11 +38,14 @@ func stepsOf(t *testing.T, path string) (steps []step) {
 	return steps
 }
 
-// The README's tour works as printed, against a service that is built from this tree.
-func TestREADMEIsTrue(t *testing.T) {
-	steps := stepsOf(t, "../../README.md")
+// The tours work as printed, against a service that is built from this tree.
+func TestREADMEIsTrue(t *testing.T)          { tour(t, "../../README.md") }
+func TestREADMEOfTheShopIsTrue(t *testing.T) { tour(t, "../../examples/shop/README.md") }
+
+func tour(t *testing.T, document string) {
+	steps := stepsOf(t, document)
 	if len(steps) < 15 {
-		t.Fatal("the README has a tour of", len(steps), "steps")
+		t.Fatal("the tour has", len(steps), "steps")
 	}
 	dir := t.TempDir() // stands for a clone
 	repository, err := filepath.Abs("../..")
@@ -54,12 +58,14 @@ func TestREADMEIsTrue(t *testing.T) {
 	if err := os.Symlink(filepath.Dir(binary(t)), filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
-	api, admin := serveIn(t, dir)
+	const place = "127.0.0.1:9000" // of the receiver of webhooks, as printed
+	receiver := freePlace(t)
+	api, admin := serveIn(t, dir, "ORDER_PLACED_HOOK=http://"+receiver+"/", "PARTITA_WEBHOOK_ALLOW=127.0.0.0/8")
 
 	var script strings.Builder
 	const mark = "=== step "
 	for i, s := range steps {
-		fmt.Fprintf(&script, "echo '%s%d'\n%s\n", mark, i, strings.ReplaceAll(s.command, "localhost:8080", api))
+		fmt.Fprintf(&script, "echo '%s%d'\n%s\n", mark, i, strings.NewReplacer("localhost:8080", api, place, receiver).Replace(s.command))
 	}
 	shell := exec.CommandContext(t.Context(), "bash")
 	shell.Dir = dir
@@ -91,11 +97,11 @@ func alike(shown, got string) bool {
 }
 
 // serveIn serves the shop as `make run` does, but on free ports, until the test ends.
-func serveIn(t *testing.T, dir string) (api, admin string) {
+func serveIn(t *testing.T, dir string, env ...string) (api, admin string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "bin", "partita"), "serve", "examples/shop/shop.yaml")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PARTITA_LISTEN=127.0.0.1:0", "PARTITA_ADMIN=127.0.0.1:0")
+	cmd.Env = append(append(os.Environ(), "PARTITA_LISTEN=127.0.0.1:0", "PARTITA_ADMIN=127.0.0.1:0"), env...)
 	out := &lines{more: make(chan struct{}, 1)}
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &errs
@@ -109,6 +115,17 @@ func serveIn(t *testing.T, dir string) (api, admin string) {
 		}
 	})
 	return strings.TrimPrefix(out.after(t, "API "), "http://"), strings.TrimPrefix(out.after(t, "Page "), "http://")
+}
+
+// freePlace gives an address that nobody listens on.
+func freePlace(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // Enough rows of the generated shop pass the shop's own checks.
