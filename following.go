@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/webhook"
@@ -30,9 +31,10 @@ func (a *App) heard(e *model.Event) bool {
 	return e.Then != nil || len(e.Deliver) > 0 || len(a.config.Bus) > 0
 }
 
-// following makes what carries out what follows events; nil where the model has none.
-func (n *node) following(a *App, books *work.Books) (*relay.Events, error) {
-	if len(a.model.Events) == 0 {
+// following makes what carries out what follows events, and accepted writes among the dead letters
+// that are replayed; nil where there can be neither. accepts may be nil.
+func (n *node) following(a *App, books *work.Books, accepts *accept.Acceptor) (*relay.Events, error) {
+	if len(a.model.Events) == 0 && accepts == nil {
 		return nil, nil
 	}
 	hooks, err := n.webhooks(a)
@@ -40,6 +42,11 @@ func (n *node) following(a *App, books *work.Books) (*relay.Events, error) {
 		return nil, err
 	}
 	endpoints := hooks
+	if accepts != nil {
+		endpoints = append(endpoints, &relay.Endpoint{Lane: accept.Lane, Target: "accepted writes", Limit: 4,
+			Wait: relay.Backoff(time.Second, time.Minute, 5),
+			Do:   func(ctx context.Context, ev *relay.Event, _ int) error { return accepts.Replay(ctx, ev.Data) }})
+	}
 	for _, s := range a.subscriptions {
 		endpoints = append(endpoints, s.endpoint(n))
 	}

@@ -119,7 +119,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 	n.paths = paths
-	events, err := n.following(a, books)
+	accepts, err := n.accepting(&c, a.model, paths, books)
+	if err != nil {
+		return nil, err
+	}
+	events, err := n.following(a, books, accepts)
 	if err != nil {
 		return nil, err
 	}
@@ -127,10 +131,6 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping, Beat: n.beat()}
 	if tracer != nil {
 		api.Tracer = tracer
-	}
-	accepts, err := n.accepting(&c, a.model, paths, books)
-	if err != nil {
-		return nil, err
 	}
 	if accepts != nil {
 		api.Accepts = accepts
