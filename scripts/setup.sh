@@ -10,7 +10,15 @@ declare -A package=(
   [gcc]=gcc                # the race detector needs cgo
   [curl]=curl              # the README's tour
   [git]=git
+  [redis-server]=redis-server  # the shared cache
+  [initdb]=postgresql      # the store of many nodes
 )
+
+# has tells whether a tool is there. Debian keeps PostgreSQL's server outside the PATH.
+has() {
+  command -v "$1" >/dev/null && return
+  [[ $1 == initdb ]] && compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
 
 command -v go >/dev/null || {
   echo "setup: Go is missing. Install Go $(sed -n 's/^go //p' go.mod) or newer from https://go.dev/dl/." >&2
@@ -19,7 +27,7 @@ command -v go >/dev/null || {
 
 missing=()
 for tool in "${!package[@]}"; do
-  command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
+  has "$tool" || missing+=("${package[$tool]}")
 done
 ((${#missing[@]})) || exit 0
 
@@ -37,5 +45,5 @@ apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 
 for tool in "${!package[@]}"; do
-  command -v "$tool" >/dev/null || { echo "setup: ${package[$tool]} was installed, but $tool is still not found." >&2; exit 1; }
+  has "$tool" || { echo "setup: ${package[$tool]} was installed, but $tool is still not found." >&2; exit 1; }
 done
