@@ -102,6 +102,60 @@ func TestInterruptedBuild(t *testing.T) {
 	}
 }
 
+// A command that is broken off while it builds an index leaves no half of it, and goes on when it is
+// given again.
+func TestCommandBrokenOff(t *testing.T) {
+	p, url, sql := onPostgres(t)
+	p.filled(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(t.Context()) // the build waits for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `UPDATE "card" SET "rank" = 2`); err != nil {
+		t.Fatal(err)
+	}
+	m := parse(t, edit(before, "  by_name: {list: card, sort: name}\n", "  by_name: {list: card, sort: name}\n  by_state: {list: card, by: [state]}\n"))
+	ctx, cancel := context.WithCancel(t.Context())
+	target, err := postgres.Migrate(ctx, url, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := migrate.Run(ctx, target, nil, false)
+		done <- err
+	}()
+	const building = "SELECT relname FROM pg_class WHERE relname LIKE 'partita_index_card_state%'"
+	for len(sql(building)) == 0 {
+	}
+	cancel()
+	for len(sql("SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'CREATE INDEX%' AND datname = current_database()")) > 0 {
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "the same command goes on") {
+		t.Error(err)
+	}
+	if err := target.Close(); err != nil {
+		t.Error(err)
+	}
+	if list := sql(building); len(list) > 0 {
+		t.Error("left behind: ", list)
+	}
+	if plan := p.run(t, m, false); len(plan.Steps) != 1 || !plan.Steps[0].Done {
+		t.Error(plan.Text())
+	}
+	if list := sql(invalidIndexes); len(list) > 0 {
+		t.Error(list)
+	}
+}
+
 // A unique that rows break leaves nothing behind that would refuse what the older nodes write.
 func TestUniqueThatRowsBreak(t *testing.T) {
 	p, _, sql := onPostgres(t)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
@@ -21,6 +22,7 @@ const (
 	uniqueViolation  = "23505"
 	notNullViolation = "23502"
 	checkViolation   = "23514"
+	queryCanceled    = "57014"
 )
 
 // A statement that waits for a table's lock makes all wait that come after it. So it waits for
@@ -28,6 +30,7 @@ const (
 const (
 	lockPatience = "500ms"
 	lockTries    = 60
+	undoPatience = 10 * time.Second
 )
 
 // migration is a migrate.Target: one connection that holds the schema's lock.
@@ -49,6 +52,10 @@ func Migrate(ctx context.Context, url string, m *model.Model) (migrate.Target, e
 	}
 	config.RuntimeParams["application_name"] = "partita migrate"
 	config.RuntimeParams["timezone"] = "UTC"
+	// A command that is broken off ends its statement on the server too.
+	config.BuildContextWatcherHandler = func(pc *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: pc, CancelRequestDelay: 0, DeadlineDelay: 5 * time.Second}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, unreachable(err)
@@ -96,12 +103,20 @@ func applyStep(ctx context.Context, conn *pgx.Conn, step *migrate.Step) error {
 	for _, sql := range step.SQL {
 		if err := applySQL(ctx, conn, sql); err != nil {
 			if step.Undo != "" {
-				_ = applySQL(context.WithoutCancel(ctx), conn, step.Undo) // else the next plan begins with it
+				undo(ctx, conn, step.Undo)
 			}
 			return stepFailed(step, err)
 		}
 	}
 	return nil
+}
+
+// undo takes back what a failed step has left. It does not wait for a long transaction to end: what it
+// cannot do the next plan begins with.
+func undo(ctx context.Context, conn *pgx.Conn, sql string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoPatience)
+	defer cancel()
+	_ = applySQL(ctx, conn, sql)
 }
 
 func applySQL(ctx context.Context, conn *pgx.Conn, sql string) error {
@@ -138,6 +153,8 @@ func stepFailed(step *migrate.Step, err error) error {
 		return fault.New(fault.InvalidInput, "The database does not fit the model (%s): rows break a `unique` that is new. Take it back, or change the rows first.", what)
 	case notNullViolation, checkViolation:
 		return fault.New(fault.InvalidInput, "A row has been written meanwhile that stands against this: %s. Stop the nodes of the older model, or fill the rows, and give the command again.", what)
+	case queryCanceled:
+		return fault.New(fault.Unavailable, "Broken off at this: %s. What came before stays; the same command goes on from there.", what)
 	case lockNotAvailable:
 		return fault.New(fault.Unavailable, "The table is in use all the time, by a long transaction perhaps, so this was not done: %s. Give the command again when it is over.", what)
 	}
