@@ -284,3 +284,27 @@ func TestStartFailsClearly(t *testing.T) {
 		t.Error("files are still open:", open)
 	}
 }
+
+// A page of a stranger can give its own name the address 127.0.0.1, and is then of one origin with
+// what listens there.
+func TestWithoutRulesNoStrangeHostNameIsAnswered(t *testing.T) {
+	c, _ := config(t, notes)
+	app := open(t, c)
+	start(t, app)
+	for host, want := range map[string]int{"localhost": 404, "127.0.0.1:80": 404, "notes.localhost": 404, "evil.example:8080": 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+app.Addr()+"/v1/note/ann/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("host %s: status %d, want %d", host, res.StatusCode, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}

@@ -196,6 +196,15 @@ func TestStrangeHostNamesAreRefused(t *testing.T) {
 	}
 }
 
+func TestWithATokenAnyHostNameIsAnswered(t *testing.T) {
+	d := open(t, func(c *dashboard.Config) { c.Token = token })
+	for shown, want := range map[string]int{token: 200, "x" + token: 401} {
+		if res, _ := d.ask(t, "GET", "/metrics", map[string]string{"Authorization": "Bearer " + shown}, "node-1.example.com:8081"); res.StatusCode != want {
+			t.Errorf("status %d, want %d", res.StatusCode, want)
+		}
+	}
+}
+
 func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	d := open(t, func(c *dashboard.Config) { c.Token = token })
 	for _, path := range []string{"/", "/login", "/status", "/css/base.css", "/nothing", "/debug/pprof/"} {

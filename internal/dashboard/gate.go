@@ -5,13 +5,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/partita-dev/partita/internal/hosts"
 )
 
 const (
@@ -59,9 +60,10 @@ func (g *gate) guard(next http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		switch {
-		case !g.knownHost(r.Host):
-			// Else a page of a stranger whose name resolves to this machine could read everything.
-			http.Error(w, "This address is not served under that host name. Call it by its IP address or as localhost, or add the name to the admin hosts.", http.StatusMisdirectedRequest)
+		case g.token == "" && !g.knownHost(r.Host):
+			// Else a page of a stranger whose name resolves to this machine could read everything. With
+			// a token it could not: browsers keep the session to the name that it was opened under.
+			http.Error(w, "Without an admin token this address is served under its IP address and as localhost only, not under that host name.", http.StatusMisdirectedRequest)
 		case g.token == "" && !local(r.RemoteAddr):
 			http.Error(w, "Without an admin token only this machine is answered. Set one to look from elsewhere.", http.StatusForbidden)
 		case r.URL.Path == "/login" && r.Method == http.MethodPost:
@@ -77,17 +79,10 @@ func (g *gate) guard(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost tells whether a Host header is one of ours. An IP address always is: no name that
-// somebody else controls can stand behind it.
+// knownHost tells whether a Host header is one of ours.
 func (g *gate) knownHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return host == "localhost" || slices.Contains(g.hosts, host)
+	name := hosts.Name(host)
+	return hosts.Own(name) || slices.Contains(g.hosts, name)
 }
 
 func local(remote string) bool {

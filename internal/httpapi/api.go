@@ -13,6 +13,7 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/hosts"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -134,6 +135,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ok := strings.CutPrefix(path, "/v1/")
 	if !ok {
 		a.serveAround(w, r, path)
+		return
+	}
+	if a.verifier == nil && !hosts.Own(hosts.Name(r.Host)) {
+		a.fail(w, r, fault.New(fault.Forbidden, "The model has no access rules, so this service answers under its IP address and as localhost only, not under this host name."))
 		return
 	}
 	name, tail, deep := strings.Cut(rest, "/")

@@ -142,6 +142,7 @@ func badCases(t *testing.T, me, paid, placed string) []badCase {
 		post("credit does not suffice", "/v1/pay_order", order(placed), 409, "guard_failed", ""),
 		post("row is missing", "/v1/pay_order", order(gone), 404, "missing_row", ""),
 		post("tag does not match", "/v1/cancel_order", order(placed), 412, "precondition_failed", "", `If-Match: "other"`),
+		post("only where there is no row yet", "/v1/put_customer", with(`,"name":"Ann","email":"ann@example.com"`), 400, "bad_request", "header If-None-Match", "If-None-Match: *"),
 	}
 	for name, key := range map[string]string{"empty": ``, "empty in quotes": `""`, "with a space": `a b`, "with a quote": `a"b`, "two": `a,b`,
 		"with parameters": `"a";b=1`, "not ASCII": "\u00e9", "too long": strings.Repeat("k", 256)} {

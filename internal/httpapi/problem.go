@@ -102,7 +102,7 @@ func problemOf(err error) (problem, *fault.Error) {
 // headerNames are the headers that details may name.
 var headerNames = map[string]bool{
 	"Accept": true, "Authorization": true, "Content-Encoding": true, "Content-Type": true,
-	"Idempotency-Key": true, "If-Match": true, "Partita-After": true, "Partita-Min-Version": true,
+	"Idempotency-Key": true, "If-Match": true, "If-None-Match": true, "Partita-After": true, "Partita-Min-Version": true,
 }
 
 // place tells a pointer from the name of a header or a parameter.

@@ -81,6 +81,11 @@ func (a *API) prepareWrite(r *http.Request, route *writeRoute) (*engine.WriteReq
 	if q.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
 		return nil, err
 	}
+	if len(r.Header["If-None-Match"]) > 0 {
+		// Ignored, it would let a write through that was to be done only where there is no row yet.
+		return nil, &fault.Error{Code: fault.BadRequest, Message: "If-None-Match is for reads. A row that must not be there yet is written by an insert; a row as it was read, with If-Match.",
+			Details: []fault.Detail{{Pointer: "If-None-Match", Message: "is not for writes"}}}
+	}
 	q.IfMatch = strings.Join(r.Header["If-Match"], ",")
 	if q.Body, err = a.readBody(r); err != nil {
 		return nil, err
