@@ -140,7 +140,7 @@ func (t *tx) insert(e *model.Entity, values []model.Value, find func(*model.Enti
 		return nil, err
 	}
 	if r.now != nil {
-		return nil, fault.New(fault.Exists, "There is a %s with this key already.", e.Name)
+		return nil, fault.New(fault.Exists, "A row of %s with this key is there already.", e.Name)
 	}
 	if err := t.unique(e, nil, row); err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func writeFault(err error) error {
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return unavailable(err, "Another program is holding the store's file; nothing was changed. Try again shortly.")
 	case errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY):
-		return fault.Wrap(fault.Exists, err, "There is a row with this key already.")
+		return fault.Wrap(fault.Exists, err, "A row with this key is there already.")
 	case errors.Is(err, sqlite3.CONSTRAINT_UNIQUE):
 		return fault.Wrap(fault.NotUnique, err, "Another row holds one of these values, which must be unique.")
 	}
