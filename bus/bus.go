@@ -34,8 +34,8 @@ const (
 func ShardOf(bucket int) int { return bucket / (Buckets / Shards) }
 
 // Shards share logs. In a cluster each has one of its own, so that its reader may delete what is done
-// without asking other nodes. In one process a log for many makes larger groups: two were measured to
-// take in 2 to 7 times as many commands as sixteen, and one to take in less than two.
+// without asking other nodes. In one process a log for many makes larger groups: docs/bus.md has the
+// figures.
 const embeddedLogs = 2
 
 func (b *Bus) logOf(shard int) int { return shard / (Shards / b.logs) }

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -55,6 +56,18 @@ func child(role, dir string) {
 			})
 		}
 		callers.Wait()
+	case "stuck": // until it is killed: one shard of a log fails, the other goes on
+		go func() {
+			_ = b.Commands(ctx, 0, func(context.Context, []byte) error { return errors.New("not now") })
+		}()
+		_ = b.Commands(ctx, 1, func(_ context.Context, command []byte) error {
+			if string(command) == os.Getenv("PARTITA_BUS_ROUND") {
+				tell("enough")
+				<-ctx.Done() // never
+			}
+			tell("done %s", command)
+			return nil
+		})
 	case "handle": // until the last command, or a bad one
 		last := make(chan struct{})
 		b.OnPoison(func(_ context.Context, command []byte) error {
@@ -194,6 +207,44 @@ func TestKilledWhileAppending(t *testing.T) {
 		t.Fatalf("%d of %d accepted commands are lost", n, len(h.accepted))
 	}
 	t.Logf("%d kills, %d commands accepted, %d done", rounds, len(h.accepted), len(h.done))
+}
+
+func TestAStuckShardDoesNotMakeAnotherBeginAgain(t *testing.T) {
+	const commands = 300
+	dir := t.TempDir()
+	ctx := limit(t)
+	b := open(t, bus.Config{Dir: dir})
+	for i := range commands {
+		for _, bucket := range []int{0, 16} {
+			if err := b.Append(ctx, bucket, fmt.Append(nil, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const killed = 250
+	times := make(map[string]int)
+	run(t, "stuck", dir, fmt.Sprint(killed), func(line string) bool {
+		times[line]++
+		return line == "enough"
+	})
+	run(t, "stuck", dir, "", func(line string) bool {
+		times[line]++
+		return line == fmt.Sprint("done ", commands-1)
+	})
+	again := 0
+	for i := range commands {
+		n := times[fmt.Sprint("done ", i)]
+		if n == 0 || n > 2 || n == 2 && i >= killed {
+			t.Errorf("command %d was done %d times", i, n)
+		}
+		again += n - 1
+	}
+	if again > 64 {
+		t.Fatalf("after a kill %d commands were done once more", again)
+	}
 }
 
 func TestACommandThatEndsTheProcessIsPutAside(t *testing.T) {

@@ -86,6 +86,9 @@ func (b *Bus) stream(ctx context.Context, c jetstream.StreamConfig) (jetstream.S
 	if s.stream != nil {
 		return s.stream, nil
 	}
+	if b.Embedded() {
+		ctx = context.WithoutCancel(ctx) // it is quick, and Close must not stop the server while it makes a log
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	found, err := b.js.Stream(ctx, c.Name)
