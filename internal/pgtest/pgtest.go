@@ -172,14 +172,42 @@ func (s *Server) end(sig syscall.Signal) {
 		return
 	}
 	pid := s.cmd.Process.Pid
+	var backends []int
 	if sig == syscall.SIGKILL {
-		for _, child := range children(pid) {
+		// A backend that outlives the server holds the memory that the next one wants, so nothing is
+		// started any more before all are killed, and they are waited for.
+		syscall.Kill(pid, syscall.SIGSTOP)
+		await(func() bool { return state(pid) == 'T' })
+		backends = children(pid)
+		for _, child := range backends {
 			syscall.Kill(child, sig)
 		}
 	}
 	syscall.Kill(pid, sig)
 	s.cmd.Wait()
 	s.cmd = nil
+	for _, child := range backends {
+		await(func() bool { return state(child) == 0 || state(child) == 'Z' })
+	}
+}
+
+// await waits, not for ever, until something is so of a process; that has no signal.
+func await(so func() bool) {
+	for end := time.Now().Add(10 * time.Second); !so() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// state gives the state of a process as /proc has it, 0 where there is none.
+func state(pid int) byte {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	if _, after, ok := strings.Cut(string(b), ") "); ok && after != "" {
+		return after[0]
+	}
+	return 0
 }
 
 // Freeze stops all its processes in place, and Thaw lets them go on: a database that hangs.
