@@ -29,7 +29,11 @@ func TestMigrate(t *testing.T) {
 	if code, _, err := command(t, call()...); code != failed || !strings.Contains(err, "there is no store") {
 		t.Error(code, err)
 	}
-	must(t, "export", "card", "--model", file, "--data", store) // makes the store
+	rows := filepath.Join(dir, "card.csv")
+	if err := os.WriteFile(rows, []byte("box_id,card_id,name,old\nb,1,n,7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "card", rows, "--model", file, "--data", store) // makes the store
 
 	write(", name: string(10), level: {type: int, default: 3}")
 	for range 2 { // the first time changes nothing
@@ -51,5 +55,7 @@ func TestMigrate(t *testing.T) {
 	if out := must(t, call()...); !strings.Contains(out, "nothing to do") {
 		t.Error(out)
 	}
-	must(t, "export", "card", "--model", file, "--data", store)
+	if out := must(t, "export", "card", "--format", "csv", "--model", file, "--data", store); out != "box_id,card_id,name,level\nb,1,n,3\n" {
+		t.Error(out)
+	}
 }
