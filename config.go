@@ -167,6 +167,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("partita: Config.Bus: %w", err)
 		}
 	}
+	if n := len(c.AdminToken); n > 0 && n < 16 {
+		return fmt.Errorf("partita: Config.AdminToken has %d characters: give at least 16, such as the output of `openssl rand -hex 32`", n)
+	}
 	if n := len(c.Auth.Secret); n > 0 && n < 32 {
 		return fmt.Errorf("partita: Config.Auth.Secret has %d bytes: give at least 32, such as the output of `openssl rand -hex 32`", n)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/partita-dev/partita"
-	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -102,11 +101,7 @@ func (c *console) report(err error) int {
 	if quiet, ok := errors.AsType[told](err); ok {
 		return int(quiet)
 	}
-	text := err.Error()
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		text = f.Message
-	}
-	fmt.Fprintln(c.err, "partita:", cutPrefix(text))
+	fmt.Fprintln(c.err, "partita:", words(err))
 	if _, ok := errors.AsType[usage](err); ok {
 		return badCall
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,7 +69,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"check", "--explain", "nothing", shop}, badCall, "orders"},
 		{[]string{"check", "--explain", "order", "--access", shop}, badCall, "--access"},
 		{[]string{"chekc", shop}, badCall, "--help"},
-		{[]string{"serve", shop, "--listen", "nowhere"}, badCall, "Listen"},
+		{[]string{"serve", shop, "--listen", "nowhere"}, badCall, "--listen"},
 		{[]string{"serve", shop, "--cache-size", "lots"}, badCall, "64MiB"},
 		{[]string{"serve", shop, "--listen", "0.0.0.0:0", "--data", t.TempDir()}, badCall, "PARTITA_JWT_SECRET"},
 		{[]string{"serve", shop, "--jwt-secret-file", "no-such-file"}, badCall, "--jwt-secret-file"},
@@ -78,6 +79,9 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"import", "ordre", "x.csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
 		{[]string{"import", "order", "x.txt", "--model", shop}, badCall, "--format"},
 		{[]string{"import", "order", "no-such-file.csv", "--model", shop, "--data", t.TempDir()}, badCall, "cannot be read"},
+		{[]string{"export", "order", "--model", shop, "--data", "no-such-folder"}, badCall, "no store in no-such-folder"},
+		{[]string{"views", shop, "--data", "no-such-folder"}, badCall, "no store in no-such-folder"},
+		{[]string{"serve", shop, "--log-level", "loud"}, badCall, `"debug","info","warn","error"`},
 		{[]string{"--help"}, fine, ""},
 		{[]string{"import", "--help"}, fine, ""},
 	}
@@ -87,7 +91,7 @@ func TestExitCodesAndWords(t *testing.T) {
 			if code != tt.code || !strings.Contains(err, tt.err) {
 				t.Errorf("exit code %d\n%s%s", code, out, err)
 			}
-			if strings.Contains(err, "goroutine") || strings.Count(err, "partita: ") > 1 {
+			if strings.Contains(err, "goroutine") || strings.Count(err, "partita: ") > 1 || strings.Contains(err, "Config.") {
 				t.Errorf("not fit for a person: %s", err)
 			}
 		})
@@ -250,4 +254,49 @@ func TestServeUntilItIsToldToStop(t *testing.T) {
 		t.Error("exit code", code)
 	}
 	must(t, "export", "order", "--model", shop, "--data", data)
+}
+
+func TestAnImportThatIsStoppedSaysHowToGoOn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "order.ndjson")
+	if err := os.WriteFile(file, []byte(`{"customer_id":"8f14e45f-ceea-467f-9f1c-6f1f6a4d1a01","total":1}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	source := stopping{stop}
+	var out, told bytes.Buffer
+	args := []string{"import", "order", "-", "--format", "ndjson", "--model", "../../examples/shop/shop.yaml", "--data", t.TempDir()}
+	code := run(ctx, args, &console{in: source, out: &out, err: &told})
+	if code != failed || !strings.Contains(told.String(), "the import was stopped after 0 rows") {
+		t.Errorf("exit code %d\n%s%s", code, out.String(), told.String())
+	}
+	data := t.TempDir()
+	for i, want := range []string{"1 rows of order put in, 0 were there already", "0 rows of order put in, 1 were there already"} {
+		if out := must(t, "import", "order", file, "--model", "../../examples/shop/shop.yaml", "--data", data); !strings.Contains(out, want) {
+			t.Errorf("import %d says %s", i+1, out)
+		}
+	}
+}
+
+// stopping is an input at whose first row the command is asked to stop.
+type stopping struct{ stop func() }
+
+func (s stopping) Read(p []byte) (int, error) {
+	s.stop()
+	return copy(p, `{"customer_id":"8f14e45f-ceea-467f-9f1c-6f1f6a4d1a01","total":1}`+"\n"), nil
+}
+
+func TestStatusKnowsWhatIsNoAdminAddress(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	if code, _, err := command(t, "status", "--admin", strings.TrimPrefix(other.URL, "http://")); code != failed || !strings.Contains(err, "not the admin address") {
+		t.Error(code, err)
+	}
+}
+
+func TestAShortAdminTokenIsBadUsage(t *testing.T) {
+	t.Setenv("PARTITA_ADMIN_TOKEN", "short")
+	code, _, err := command(t, "serve", "../../examples/shop/shop.yaml", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	if code != badCall || !strings.Contains(err, "PARTITA_ADMIN_TOKEN has 5 characters") {
+		t.Error(code, err)
+	}
 }

@@ -2,22 +2,42 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/storeurl"
 )
 
 // data says where the store is.
 type data struct {
 	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data" placeholder:"DIR"`
 	Store string `help:"URL of the store: sqlite:FOLDER or postgres://…; without it SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
+}
+
+// present refuses an embedded store that is not there: what only looks at a store must not make one,
+// and an empty answer to a mistyped folder would look like an empty store.
+func (d *data) present() error {
+	if !storeurl.Embedded(d.Store) {
+		return nil
+	}
+	folder, _ := strings.CutPrefix(d.Store, "sqlite:")
+	if folder == "" {
+		folder = d.Data
+	}
+	if _, err := os.Stat(filepath.Join(folder, "store.db")); errors.Is(err, fs.ErrNotExist) {
+		return usage{fmt.Errorf("there is no store in %s: give the data folder of the service with --data", folder)}
+	}
+	return nil
 }
 
 type serveCommand struct {
@@ -40,13 +60,18 @@ type serveCommand struct {
 	CacheSize size `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
 	MaxBody   size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
-	LogFormat string     `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
-	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" default:"info"`
-	OTLP      string     `help:"URL that traces are sent to, over OTLP/HTTP." name:"otlp" env:"PARTITA_OTLP" placeholder:"URL"`
+	LogFormat string `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
+	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" enum:"debug,info,warn,error" default:"info"`
+	OTLP      string `help:"URL that traces are sent to, over OTLP/HTTP." name:"otlp" env:"PARTITA_OTLP" placeholder:"URL"`
 }
 
 func (k *serveCommand) Run(ctx context.Context, c *console) error {
-	logger, err := observe.Logger(c.err, k.LogFormat, k.LogLevel)
+	var level slog.Level
+	err := level.UnmarshalText([]byte(k.LogLevel))
+	if err != nil {
+		return usage{err}
+	}
+	logger, err := observe.Logger(c.err, k.LogFormat, level)
 	if err != nil {
 		return usage{err}
 	}
@@ -78,7 +103,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err := app.Start(ctx); err != nil {
 		return err
 	}
-	if k.LogFormat == "text" && k.LogLevel <= slog.LevelInfo {
+	if k.LogFormat == "text" && level <= slog.LevelInfo {
 		k.welcome(c, app)
 	}
 	return app.Run(ctx)

@@ -38,7 +38,11 @@ func (k *statusCommand) Run(ctx context.Context, c *console) error {
 		return fmt.Errorf("nothing answers at %s: is the service running, and is this its admin address?", k.Admin)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return fmt.Errorf("what answers at %s is not the admin address of Partita", k.Admin)
+	default:
 		return fmt.Errorf("%s answers %s: give a token with --token-file if it asks for one", k.Admin, res.Status)
 	}
 	var s observe.Snapshot

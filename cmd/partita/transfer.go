@@ -115,7 +115,7 @@ func (k *importCommand) Run(ctx context.Context, c *console) (err error) {
 	summary, err := transfer.Import(ctx, o)
 	bar.end()
 	if err != nil {
-		return fmt.Errorf("%w; the same command goes on from there", err)
+		return fmt.Errorf("%w\nThe same command goes on from there.", stopped(ctx, "import", summary.Rows(), err))
 	}
 	return k.sum(c, summary, list.path)
 }
@@ -129,9 +129,17 @@ func (k *importCommand) stdin(ctx context.Context, c *console, o transfer.Import
 	}
 	summary, err := transfer.Import(ctx, o)
 	if err != nil {
-		return err
+		return stopped(ctx, "import", summary.Rows(), err)
 	}
 	return k.sum(c, summary, "")
+}
+
+// stopped says that work ended before its end. Of a stop that was asked for there is no more to say.
+func stopped(ctx context.Context, work string, rows int, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("the %s was stopped after %d rows", work, rows)
+	}
+	return fmt.Errorf("the %s stopped after %d rows: %w", work, rows, err)
 }
 
 // sum prints what came of it; rows that were refused make the exit code 1.
@@ -185,6 +193,9 @@ func (k *exportCommand) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := k.present(); err != nil {
+		return err
+	}
 	_, e, s, err := k.open(ctx)
 	if err != nil {
 		return err
@@ -193,8 +204,10 @@ func (k *exportCommand) Run(ctx context.Context, c *console) (err error) {
 	bar := newProgress(c, k.Quiet || k.File == "-")
 	show := func(n int) { bar.show("%d rows", n) }
 	if k.File == "-" {
-		_, err = transfer.Export(ctx, s, e, format, c.out, show)
-		return err
+		if n, err := transfer.Export(ctx, s, e, format, c.out, show); err != nil {
+			return stopped(ctx, "export", n, err)
+		}
+		return nil
 	}
 	// Written beside and renamed, so that the file is whole or not there.
 	file, err := os.CreateTemp(filepath.Dir(k.File), filepath.Base(k.File)+".*.part")
@@ -208,7 +221,7 @@ func (k *exportCommand) Run(ctx context.Context, c *console) (err error) {
 		err = os.Rename(file.Name(), k.File)
 	}
 	if err != nil {
-		return fmt.Errorf("the export stopped after %d rows: %w", n, err)
+		return stopped(ctx, "export", n, err)
 	}
 	if k.JSON {
 		return c.printJSON(map[string]int{"rows": n})

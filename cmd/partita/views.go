@@ -32,6 +32,9 @@ func (k *viewsCommand) Run(ctx context.Context, c *console) (err error) {
 	if len(m.Views) == 0 {
 		return usage{fmt.Errorf("the model %s has no views", k.File)}
 	}
+	if err := k.present(); err != nil {
+		return err
+	}
 	books := work.Extend(m)
 	s, err := storeurl.Open(ctx, k.Store, k.Data, books, store.Options{})
 	if err != nil {

@@ -174,7 +174,10 @@ func (b *batch) conclude() error {
 		return r.Err
 	}
 	if r.Replayed {
-		return json.Unmarshal(r.Outcome, &b.done)
+		if err := json.Unmarshal(r.Outcome, &b.done); err != nil {
+			return err
+		}
+		b.done.Present, b.done.Inserted = b.done.Present+b.done.Inserted, 0 // an earlier run put them in
 	}
 	return nil
 }
