@@ -85,7 +85,7 @@ func (a *API) prepareBatch(r *http.Request) ([]model.Args, *model.Claims, error)
 	if accept := r.Header["Accept"]; len(accept) > 0 && !acceptsJSON(accept) {
 		return nil, nil, notAcceptable()
 	}
-	for _, name := range []string{"Idempotency-Key", "If-Match"} {
+	for _, name := range []string{"Idempotency-Key", "If-Match", "If-None-Match"} {
 		if len(r.Header[name]) > 0 {
 			return nil, nil, &fault.Error{Code: fault.BadRequest,
 				Message: "Each write of a batch has its own idempotency_key and if_match; the headers are not for batches.",

@@ -79,6 +79,7 @@ func TestBadBatches(t *testing.T) {
 		{`{"writes":[{"write":"x","input":{"a":1,"a":2}}]}`, "invalid_input", "pointer /writes/0/input", 422, nil},
 		{`{"writes":[`, "bad_request", "pointer /writes", 400, nil},
 		{`{"writes":[]}`, "bad_request", "header Idempotency-Key", 400, []string{"Idempotency-Key: k"}},
+		{`{"writes":[]}`, "bad_request", "header If-None-Match", 400, []string{"If-None-Match: *"}},
 		{`{"writes":[]}`, "unauthenticated", "", 401, []string{"Authorization: Bearer x"}},
 	} {
 		a := s.want(c.status, "POST", "/v1/batch", c.body, append([]string{me}, c.headers...)...)
