@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,8 +33,38 @@ type fleet struct {
 
 type fleetNode struct {
 	*partita.App
+	config     partita.Config
 	handler    http.Handler
 	store, bus *link
+	gate       sync.RWMutex // held by requests, and by who takes the node away in good order
+}
+
+// replace stops the node when its requests are done, and starts it anew with another model.
+func (n *fleetNode) replace(t *testing.T, source string) {
+	n.gate.Lock()
+	defer n.gate.Unlock()
+	if err := n.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	n.config.ModelSource = []byte(source)
+	app, err := partita.Open(n.config)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	n.App, n.handler = app, app.Handler()
+	n.start(t)
+}
+
+// one gives a node that is not being taken away, and what to call when the request is done.
+func (f *fleet) one(r *rand.Rand) (i int, done func()) {
+	for {
+		i = r.IntN(len(f.nodes))
+		if f.nodes[i].gate.TryRLock() {
+			return i, f.nodes[i].gate.RUnlock
+		}
+		runtime.Gosched()
+	}
 }
 
 // startFleet runs n nodes of a model for the length of a test.
@@ -61,7 +94,7 @@ func startFleet(t *testing.T, n int, source string, seed uint64, change func(i i
 		if node.App, err = partita.Open(c); err != nil {
 			t.Fatal(err)
 		}
-		node.handler = node.Handler()
+		node.config, node.handler = c, node.Handler()
 		f.nodes = append(f.nodes, node)
 		node.start(t)
 		t.Cleanup(func() {
@@ -110,7 +143,7 @@ func (r *reply) WriteHeader(status int)      { r.status = status }
 
 // ask asks a node.
 func (n *fleetNode) ask(ctx context.Context, method, path, body string, header ...string) *reply {
-	req, err := http.NewRequestWithContext(ctx, method, "http://node"+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1"+path, strings.NewReader(body))
 	if err != nil {
 		panic(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/partita-dev/partita"
@@ -11,7 +12,12 @@ import (
 // database is the PostgreSQL that the tests share; each makes a database of its own in it.
 var database *pgtest.Server
 
-func TestMain(m *testing.M) { pgtest.Main(m, &database) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("PARTITA_E2E_NODE"); dir != "" {
+		ledgerNode(dir)
+	}
+	pgtest.Main(m, &database)
+}
 
 // serve runs a service in this process for the length of a test, and gives the address of its API.
 // No store URL means the embedded store.

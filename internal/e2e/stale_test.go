@@ -65,7 +65,7 @@ type checker struct {
 	watches []*watch
 	stopped atomic.Bool
 
-	reads, refused, staleAnswers, demanded atomic.Int64
+	reads, failed, staleAnswers, demanded atomic.Int64
 	old                                    atomic.Int64
 	writes, unsure                         atomic.Int64
 }
@@ -82,34 +82,21 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 	t.Logf("seed %d", seed)
 	f := startFleet(t, 3, places, seed, nil)
 	f.bridge.faulty.Store(true)
-	c := &checker{t: t, fleet: f}
-	for range 24 {
-		c.watches = append(c.watches, &watch{acked: make([]time.Time, 1), tokens: make([]string, 1), node: []int{-1}})
-	}
-	var wg sync.WaitGroup
-	const writers, readers = 6, 12
-	for i := range writers {
-		wg.Go(func() { c.write(i, writers, rand.New(rand.NewPCG(seed, uint64(100+i)))) })
-	}
-	for i := range readers {
-		wg.Go(func() { c.read(rand.New(rand.NewPCG(seed, uint64(200+i)))) })
-	}
 	began := time.Now()
-	wg.Go(func() {
+	c := newChecker(t, f, 24)
+	c.run(seed, 6, 12, func() {
 		f.trouble(t, rand.New(rand.NewPCG(seed, 3)), func() bool {
 			took := time.Since(began)
 			return c.reads.Load() >= wanted && took > least || took > most || c.old.Load() > 20
 		})
-		c.stopped.Store(true)
 	})
-	wg.Wait()
 	f.bridge.faulty.Store(false)
 	c.settle()
 
 	n := c.reads.Load()
 	b := f.bridge
 	t.Logf("%d answers in %v, %d of them stale, %d with a version demanded, %d requests without an answer; %d writes, %d of them repeated",
-		n, time.Since(began).Round(time.Second), c.staleAnswers.Load(), c.demanded.Load(), c.refused.Load(), c.writes.Load(), c.unsure.Load())
+		n, time.Since(began).Round(time.Second), c.staleAnswers.Load(), c.demanded.Load(), c.failed.Load(), c.writes.Load(), c.unsure.Load())
 	t.Logf("messages: %d in order, %d lost, %d doubled, %d late", b.passed.Load(), b.lost.Load(), b.doubled.Load(), b.delayed.Load())
 	t.Logf("%d answers older than their bound; were it more than one in %d, so many right ones would be seen with less than 5 %% chance", c.old.Load(), n/3)
 	if n < 5000 || b.lost.Load() == 0 || b.doubled.Load() == 0 || c.demanded.Load() == 0 || c.staleAnswers.Load() == 0 {
@@ -118,6 +105,28 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 	if soak() && n < 1_000_000 {
 		t.Error("fewer than a million answers")
 	}
+}
+
+func newChecker(t *testing.T, f *fleet, places int) *checker {
+	c := &checker{t: t, fleet: f}
+	for range places {
+		c.watches = append(c.watches, &watch{acked: make([]time.Time, 1), tokens: make([]string, 1), node: []int{-1}})
+	}
+	return c
+}
+
+// run lets callers write and read while something else happens.
+func (c *checker) run(seed uint64, writers, readers int, meanwhile func()) {
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() { c.write(i, writers, rand.New(rand.NewPCG(seed, uint64(100+i)))) })
+	}
+	for i := range readers {
+		wg.Go(func() { c.read(rand.New(rand.NewPCG(seed, uint64(200+i)))) })
+	}
+	meanwhile()
+	c.stopped.Store(true)
+	wg.Wait()
 }
 
 // write makes some of the places count, each one value after the other, until an acknowledgement.
@@ -132,10 +141,11 @@ func (c *checker) write(first, step int, r *rand.Rand) {
 		body := fmt.Sprintf(`{"place_id":"p%d","n":%d}`, at, n)
 		key := fmt.Sprintf(`"%d-%d"`, at, n)
 		for try := 0; ; try++ {
-			node := r.IntN(len(c.fleet.nodes))
+			node, done := c.fleet.one(r)
 			ctx, cancel := context.WithTimeout(c.t.Context(), 4*time.Second)
 			a := c.fleet.nodes[node].ask(ctx, "POST", "/v1/count", body, "Idempotency-Key", key)
 			cancel()
+			done()
 			if a.status < 300 {
 				if try > 0 {
 					c.unsure.Add(1)
@@ -149,6 +159,7 @@ func (c *checker) write(first, step int, r *rand.Rand) {
 				c.writes.Add(1)
 				break
 			}
+			c.failed.Add(1)
 			if a.status < 500 && a.status != 409 {
 				c.t.Errorf("a write is answered %d %s", a.status, a.body.String())
 				return
@@ -172,7 +183,7 @@ var stales = map[string]time.Duration{"tolerant": 20 * time.Second, "cells": 5 *
 func (c *checker) read(r *rand.Rand) {
 	kinds := []string{"latest", "recent", "recent", "recent", "tolerant", "tolerant", "tolerant", "cell", "cell", "cell", "cells", "cells", "cells"}
 	for !c.stopped.Load() {
-		at, node := r.IntN(len(c.watches)), r.IntN(len(c.fleet.nodes))
+		at := r.IntN(len(c.watches))
 		// Many reads go to few places, as they do in life.
 		if r.IntN(3) > 0 {
 			at %= 4
@@ -189,7 +200,9 @@ func (c *checker) read(r *rand.Rand) {
 			}
 			w.mu.Unlock()
 		}
+		node, done := c.fleet.one(r)
 		c.one(kind, at, r.IntN(3), node, least, header)
+		done()
 	}
 }
 
@@ -206,7 +219,7 @@ func (c *checker) one(kind string, at, k, node, least int, header []string) {
 	defer cancel()
 	a := c.fleet.nodes[node].ask(ctx, "GET", path, "", header...)
 	if a.status >= 500 {
-		c.refused.Add(1)
+		c.failed.Add(1)
 		wait(2 * time.Millisecond)
 		return
 	}
