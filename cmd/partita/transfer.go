@@ -115,7 +115,7 @@ func (k *importCommand) Run(ctx context.Context, c *console) (err error) {
 	summary, err := transfer.Import(ctx, o)
 	bar.end()
 	if err != nil {
-		return fmt.Errorf("%w\nThe same command goes on from there.", stopped(ctx, "import", summary.Rows(), err))
+		return fmt.Errorf("%w\nthe same command goes on from there", stopped(ctx, "import", summary.Rows(), err))
 	}
 	return k.sum(c, summary, list.path)
 }
