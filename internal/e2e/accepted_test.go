@@ -91,15 +91,20 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 	}
 	for round := range rounds {
 		node, base := startLedger(t, dir)
+		for _, a := range all {
+			if round > 0 {
+				break
+			}
+			if status, body := a.post(t, http.DefaultClient, base, "/v1/set", `{"account_id":%q,"balance":0}`); status != http.StatusCreated {
+				t.Fatal(status, string(body))
+			}
+		}
 		var killed atomic.Bool
 		var wg sync.WaitGroup
 		for _, a := range all {
 			wg.Go(func() {
 				client := &http.Client{Transport: &http.Transport{}}
 				defer client.CloseIdleConnections()
-				if round == 0 {
-					a.post(t, client, base, "/v1/set", `{"account_id":%q,"balance":0}`)
-				}
 				for !killed.Load() {
 					a.add(t, client, base)
 				}
@@ -184,13 +189,16 @@ func (a *additions) add(t *testing.T, client *http.Client, base string) {
 func (a *additions) check(t *testing.T, get func(path string) []byte) {
 	t.Helper()
 	for amount, id := range a.accepted {
-		var o struct{ Status string }
+		var o struct {
+			Status  string
+			Problem struct{ Detail string }
+		}
 		for until := time.Now().Add(time.Minute); o.Status != "done"; {
 			if err := json.Unmarshal(get("/v1/operations/"+id+"?wait=10s"), &o); err != nil {
 				t.Fatal(err)
 			}
 			if o.Status == "failed" || time.Now().After(until) {
-				t.Fatalf("addition %d of %s is %s", amount, a.account, o.Status)
+				t.Fatalf("addition %d of %s is %s: %s", amount, a.account, o.Status, o.Problem.Detail)
 			}
 		}
 	}
