@@ -86,6 +86,7 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 		c.Yield = n.views.Superseded
 	}
 	n.relay = relay.New(c)
+	n.remembers.Store(n.relay)
 	n.listen(n.relay.Changed)
 	n.work.Go(func() { n.relay.Run(ctx) })
 	n.work.Go(func() { n.watchRelay(ctx) })

@@ -68,6 +68,9 @@ func (n *node) join(background context.Context, books *work.Books, answers *cach
 
 // committed takes in a commit of this node: it matters here, and on the others.
 func (n *node) committed(c *store.Change) {
+	if r := n.remembers.Load(); r != nil {
+		r.Remember(c)
+	}
 	n.changed(c)
 	if n.neighbours.changes != nil {
 		n.neighbours.changes.Tell(c)

@@ -44,6 +44,7 @@ type node struct {
 	neighbours             neighbours
 
 	listeners atomic.Pointer[[]func(*store.Change)] // who hears of commits, in order
+	remembers atomic.Pointer[relay.Relay]           // who keeps those of this node for a moment
 
 	serving atomic.Bool        // what /readyz says
 	end     context.CancelFunc // of what runs in the background

@@ -71,12 +71,16 @@ type fetched struct {
 }
 
 // fetch reads the changes of partitions, several at a time.
-func (r *Relay) fetch(ctx context.Context, lags []store.Lag) []fetched {
+func (r *Relay) fetch(ctx context.Context, lags []store.Lag, known *recent) []fetched {
 	const readers = 8
 	out := make([]fetched, len(lags))
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, readers)
 	for i, lag := range lags {
+		if changes := known.after(lag.Partition, lag.Relayed, mostChanges); changes != nil {
+			out[i] = fetched{lag: lag, changes: changes}
+			continue
+		}
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
@@ -96,7 +100,7 @@ func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped 
 	began := map[store.Partition]store.Lag{}
 	oldest := map[store.Partition]time.Time{}
 	var done []store.Lag
-	for _, x := range r.fetch(ctx, lags) {
+	for _, x := range r.fetch(ctx, lags, &r.shards[shard].recent) {
 		lag := x.lag
 		if fault.CodeOf(x.err) == fault.NotFound {
 			r.config.Logger.Error("changes were pruned before they were relayed; views have to be verified, and events of them are lost",
@@ -143,7 +147,11 @@ func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped 
 			r.stop(stopped, p, stop{h.cause, oldest[p]}, max(h.version, lag.Relayed+1))
 		}
 	}
-	return whole, r.config.Store.Relayed(ctx, done...)
+	r.marks.add(done)
+	for _, l := range done {
+		r.shards[shard].recent.done(l.Partition, l.Relayed)
+	}
+	return whole, nil
 }
 
 // commit makes the effects durable, in pieces that leave room for others' writes, and settles them.

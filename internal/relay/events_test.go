@@ -83,7 +83,10 @@ func serveModel(t testing.TB, source string, o options) *service {
 	}
 	s.relay = relay.New(relay.Config{Books: s.books, Store: seen, Node: "one", Consumers: []relay.Consumer{s.events},
 		Logger: quiet(t), Tick: 50 * time.Millisecond})
-	hear := s.relay.Changed
+	hear := func(c *store.Change) {
+		s.relay.Remember(c)
+		s.relay.Changed(c)
+	}
 	s.changed.Store(&hear)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup

@@ -1,19 +1,19 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
 
-// Round does one round of one shard, whether another Relay has its lease or not.
+// Round does one round of one shard, whether another Relay has its lease or not, and tells the store
+// how far it is.
 func (r *Relay) Round(ctx context.Context, shard int) error {
 	w := r.shards[shard]
 	w.until.Store(time.Now().Add(time.Hour).UnixNano())
+	w.asks.Store(true)
 	_, partial, err := w.round(ctx, true)
-	if err == nil {
-		err = partial
-	}
-	return err
+	return cmp.Or(err, partial, r.tell(ctx))
 }
 
 // Settles makes a view that was built long ago forget the versions that it noted.

@@ -229,15 +229,18 @@ func (r *Relay) look(ctx context.Context) {
 	for {
 		for _, f := range r.families {
 			at := time.Now()
+			known := r.marks.snapshot()
 			lagging, err := r.config.Store.Lagging(ctx, f, 0, model.Buckets-1, most)
 			if err != nil {
 				break // the workers say so
 			}
+			full := len(lagging) == most
+			lagging = overlay(lagging, known)
 			if r.lag.remote {
-				r.lag.saw(f, at, lagging, len(lagging) < most)
+				r.lag.saw(f, at, lagging, !full)
 			}
 			for _, lag := range lagging {
-				r.shards[ShardOf(f.Bucket(lag.Partition.Value))].wake()
+				r.shards[ShardOf(f.Bucket(lag.Partition.Value))].ask()
 			}
 		}
 		gap := time.NewTimer(min(lookAgain, r.config.Tick))

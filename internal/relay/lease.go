@@ -42,8 +42,9 @@ func (r *Relay) keepLeases(ctx context.Context) {
 				}
 				w.until.Store(asked.Add(r.config.LeaseTime).UnixNano())
 				w.renewed()
-				if !before {
-					w.wake()
+				if !before { // another node may have been at work
+					w.recent.reset()
+					w.ask()
 				}
 			}
 			r.held.Store(int32(len(held)))

@@ -77,6 +77,7 @@ type Relay struct {
 	families []*model.Family // that any consumer wants
 	shards   [Shards]*worker
 	lag      *lags
+	marks    *marks
 	held     atomic.Int32
 	leasing  atomic.Pointer[string] // why leases are not renewed; nil while they are
 
@@ -95,7 +96,7 @@ func New(c Config) *Relay {
 	if c.Tick <= 0 {
 		c.Tick = time.Second
 	}
-	r := &Relay{config: c, said: map[store.Partition]uint64{}}
+	r := &Relay{config: c, marks: newMarks(), said: map[store.Partition]uint64{}}
 	for _, f := range c.Books.Store.Families {
 		if !c.Books.Follow(f) {
 			continue
@@ -111,16 +112,35 @@ func New(c Config) *Relay {
 	for i := range r.shards {
 		w := &worker{relay: r, shard: shard(i), hint: make(chan struct{}, 1), leased: make(chan struct{}, 1)}
 		w.shard.worker = w
+		w.asks.Store(true)
 		r.shards[i] = w
 	}
 	return r
 }
 
-// Changed tells of a change that this node has just committed. It is cheap, and meant to be called
-// from store.Options.OnChange.
+// Changed tells of a change, of this node or another. It is cheap, and meant to be called from
+// store.Options.OnChange.
 func (r *Relay) Changed(c *store.Change) {
 	r.lag.changed(c)
-	r.Hint(c.Partition)
+	if !r.lag.follows(c.Partition.Family) {
+		return // also the rows of the work family: whoever changes them knows what to do next
+	}
+	w := r.shards[ShardOf(c.Partition.Family.Bucket(c.Partition.Value))]
+	if w.recent.has(c) {
+		w.wake()
+	} else {
+		w.ask()
+	}
+}
+
+// Remember keeps a change that this node has committed itself for a while, so that it need not be
+// read back. It must be called in the order of versions, before Changed.
+func (r *Relay) Remember(c *store.Change) {
+	if r.lag.follows(c.Partition.Family) {
+		if w := r.shards[ShardOf(c.Partition.Family.Bucket(c.Partition.Value))]; w.holds() {
+			w.recent.remember(c)
+		}
+	}
 }
 
 // Hint tells that a partition has a new change, from this node or another. It is cheap, may be
@@ -131,7 +151,7 @@ func (r *Relay) Hint(p store.Partition) {
 		return
 	}
 	if r.lag.follows(p.Family) {
-		r.shards[ShardOf(p.Family.Bucket(p.Value))].wake()
+		r.shards[ShardOf(p.Family.Bucket(p.Value))].ask()
 	}
 }
 
@@ -168,9 +188,16 @@ func (r *Relay) Run(ctx context.Context) {
 		}
 	}
 	wg.Go(func() { r.look(working) })
+	wg.Go(func() { r.keepMarks(working) })
 	r.keepLeases(ctx)
 	stop()
 	wg.Wait()
+	const patience = time.Second
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := r.tell(telling); err != nil {
+		r.config.Logger.Debug("the store was not told how far the relay is; some will be relayed twice", "cause", err)
+	}
 	r.unlease(ctx)
 }
 

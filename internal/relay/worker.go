@@ -17,7 +17,9 @@ type worker struct {
 	shard  Shard
 	hint   chan struct{}
 	leased chan struct{} // told by renewed
-	until  atomic.Int64  // when the lease ends, by this node's clock; 0: not held
+	recent recent
+	asks   atomic.Bool  // the store has to be asked what lags
+	until  atomic.Int64 // when the lease ends, by this node's clock; 0: not held
 
 	failing atomic.Pointer[string] // why it does not get on; nil while all is well
 }
@@ -27,6 +29,12 @@ func (w *worker) wake() {
 	case w.hint <- struct{}{}:
 	default:
 	}
+}
+
+// ask wakes the worker, and has it ask the store what lags.
+func (w *worker) ask() {
+	w.asks.Store(true)
+	w.wake()
 }
 
 func (w *worker) holds() bool { return time.Now().UnixNano() < w.until.Load() }
@@ -56,6 +64,8 @@ func (w *worker) run(ctx context.Context) {
 		wait = w.relay.config.Tick
 		if !w.holds() {
 			hinted = true
+			w.asks.Store(true)
+			w.recent.reset()
 			continue
 		}
 		next, partial, err := w.round(ctx, hinted)
@@ -77,9 +87,12 @@ func (w *worker) run(ctx context.Context) {
 // says what does not get on while all else does; err, why nothing does.
 func (w *worker) round(ctx context.Context, relay bool) (next time.Duration, partial, err error) {
 	if relay {
+		asks := w.recent.forgot()
+		asks = w.asks.Swap(false) || asks
 		for _, f := range w.relay.families {
-			held, err := w.drain(ctx, f)
+			held, err := w.drain(ctx, f, asks)
 			if err != nil {
+				w.asks.Store(true)
 				return 0, nil, err
 			}
 			partial = cmp.Or(partial, held)
@@ -102,16 +115,15 @@ const (
 )
 
 // drain relays the changes of a family until nothing lags but what cannot go on; held says why that
-// is.
-func (w *worker) drain(ctx context.Context, f *model.Family) (held, err error) {
+// is. Where this node knows by itself what lags, and asks is false, the store is not asked.
+func (w *worker) drain(ctx context.Context, f *model.Family, asks bool) (held, err error) {
 	stopped := map[store.Partition]stop{}
 	for limit := mostLagging; w.holds(); limit = min(2*limit, 16*mostLagging) {
 		w.relay.lag.take(f, w.shard.Index)
-		lagging, err := w.relay.config.Store.Lagging(ctx, f, w.shard.First, w.shard.Last, limit+len(stopped))
+		lagging, complete, err := w.lagging(ctx, f, asks, limit+len(stopped))
 		if err != nil {
 			return nil, err
 		}
-		complete := len(lagging) < limit+len(stopped)
 		lagging = slices.DeleteFunc(lagging, func(l store.Lag) bool { _, ok := stopped[l.Partition]; return ok })
 		idle, whole := len(lagging) == 0, true
 		for some := range slices.Chunk(lagging, mostLagging) {
@@ -132,4 +144,19 @@ func (w *worker) drain(ctx context.Context, f *model.Family) (held, err error) {
 		return s.cause, nil
 	}
 	return nil, nil
+}
+
+// lagging lists what lags of a family, at most limit where the store is asked; complete tells whether
+// that is all.
+func (w *worker) lagging(ctx context.Context, f *model.Family, asks bool, limit int) (lags []store.Lag, complete bool, err error) {
+	if !asks {
+		if lags, complete = w.recent.lags(f); complete {
+			return lags, true, nil
+		}
+	}
+	known := w.relay.marks.snapshot()
+	limit += len(known)
+	lags, err = w.relay.config.Store.Lagging(ctx, f, w.shard.First, w.shard.Last, limit)
+	complete = len(lags) < limit
+	return overlay(lags, known), complete, err
 }

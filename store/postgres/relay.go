@@ -76,7 +76,8 @@ func (s *Store) PartitionsIn(ctx context.Context, f *model.Family, bucket int, a
 }
 
 // Relayed notes how far the consumers are: one statement for each family, partitions in the order
-// in which writers lock them.
+// in which writers lock them. It does not wait for the disk: a note that a crash loses makes something
+// be relayed twice, which consumers bear.
 func (s *Store) Relayed(ctx context.Context, lags ...store.Lag) error {
 	by := map[*model.Family][]store.Lag{}
 	for _, l := range lags {
@@ -93,7 +94,10 @@ func (s *Store) Relayed(ctx context.Context, lags ...store.Lag) error {
 		sql := `WITH u AS (SELECT * FROM ` + unnest([]string{arrayType(&f.By.Type), "bigint[]"}) + `), locked AS (` +
 			`SELECT h."partition" FROM ` + head + ` h JOIN u ON h."partition" = u.c1 ORDER BY h."partition" FOR NO KEY UPDATE OF h) ` +
 			`UPDATE ` + head + ` t SET "relayed" = u.c2 FROM u, locked WHERE t."partition" = u.c1 AND locked."partition" = u.c1 AND t."relayed" < u.c2`
-		if _, err := s.readers.Exec(ctx, sql, array(&f.By.Type, values), relayed); err != nil {
+		batch := &pgx.Batch{} // one transaction
+		batch.Queue(`SELECT set_config('synchronous_commit', 'off', true)`)
+		batch.Queue(sql, array(&f.By.Type, values), relayed)
+		if err := s.readers.SendBatch(ctx, batch).Close(); err != nil {
 			return s.failure(err)
 		}
 	}
