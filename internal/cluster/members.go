@@ -29,6 +29,7 @@ const (
 	silent       = 5                // beats that a node may miss before it is shown as gone
 	keptFor      = 10 * time.Minute // how long a node that is gone is shown
 	mostGone     = 100              // nodes that are gone, the latest
+	mostNodes    = 1000             // in all: more are not taken in
 	watchedFor   = 5 * time.Second  // how long figures are sent after somebody looked
 	mostFigures  = 128 << 10        // bytes of one part
 	lookPatience = 400 * time.Millisecond
@@ -196,6 +197,9 @@ func (m *Members) hearBeat(b beat) (answer bool) {
 		m.config.Logger.Warn("another node of this service has the same name; give each its own with --node, or leave it out", "node", b.Name)
 	}
 	x := m.nodes[b.Boot]
+	if x == nil && len(m.nodes) >= mostNodes {
+		return false
+	}
 	if x == nil {
 		for boot, old := range m.nodes { // the same node, started again
 			if old.node.Name == b.Name && (old.node.Left || now.Sub(old.heard) > m.config.Every) {
@@ -300,13 +304,12 @@ func (m *Members) list(w observe.Window) []observe.Peer {
 	peers := make([]observe.Peer, 0, len(m.nodes))
 	for _, x := range m.nodes {
 		p := observe.Peer{Node: x.node}
-		if f := m.figuresOf(x, w); f != nil {
-			copied := *f // parts that arrive later make another whole
-			p.Figures = &copied
-		}
 		if p.Gone = m.gone(x, now); p.Gone || p.Left {
 			since := x.heard.UTC()
 			p.Since = &since
+		} else if f := m.figuresOf(x, w); f != nil {
+			copied := *f // parts that arrive later make another whole
+			p.Figures = &copied
 		}
 		peers = append(peers, p)
 	}
