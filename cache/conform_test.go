@@ -27,15 +27,19 @@ func TestKeepsThePromises(t *testing.T) {
 		runs = 300
 	}
 	for range runs {
-		rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, drive) })
+		rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, func(t *rapid.T) { drive(t, false) }) })
+		rapid.Check(t, func(t *rapid.T) { rapid.SyncTest(t, func(t *rapid.T) { drive(t, true) }) })
 	}
 }
 
-func drive(t *rapid.T) {
+func drive(t *rapid.T, second bool) {
 	w := &trial{T: t, began: time.Now()}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
+	if second {
+		w.tier = newTrialTier(w)
+	}
 	for i := range w.nodes {
-		w.nodes[i] = newTrialNode()
+		w.nodes[i] = w.newNode()
 	}
 	defer w.end()
 	steps := []func(){
@@ -43,6 +47,9 @@ func drive(t *rapid.T) {
 		w.snapshot, w.snapshot, w.snapshot, w.snapshot, w.land, w.land, w.land, w.land,
 		w.commit, w.commit, w.commit, w.acknowledge, w.acknowledge, w.acknowledge, w.deliver, w.deliver, w.deliver,
 		w.wait, w.wait, w.fail, w.flood, w.flood, w.restart, w.expire,
+	}
+	if second {
+		steps = append(steps, w.putLate, w.putLate, w.putLate, w.loseKept)
 	}
 	for range 80 {
 		w.locked(func() { steps[w.choose(len(steps))]() })
@@ -64,6 +71,7 @@ type trial struct {
 
 	mu      sync.Mutex
 	nodes   [2]*trialNode
+	tier    *trialTier // nil: none
 	history rules.History
 	acked   int
 	loads   []*trialLoad
@@ -74,7 +82,8 @@ type trial struct {
 type trialNode struct {
 	*cache.Cache
 	own, inbox []trialMessage
-	delivered  [rules.Tags]int
+	delivered  [rules.Tags]int // over restarts
+	told       [rules.Tags]int // since the start
 	floods     int
 }
 
@@ -96,8 +105,12 @@ const trialAnswers = 5
 
 func trialTag(which int) int { return which % rules.Tags }
 
-func newTrialNode() *trialNode {
-	return &trialNode{Cache: cache.New(cache.Config{Bytes: 24 << 10, LoadTimeout: 30 * time.Second})}
+func (w *trial) newNode() *trialNode {
+	c := cache.Config{Bytes: 24 << 10, LoadTimeout: 30 * time.Second}
+	if w.tier != nil {
+		c.Tier = w.tier
+	}
+	return &trialNode{Cache: cache.New(c)}
 }
 
 func (w *trial) locked(do func()) {
@@ -142,7 +155,7 @@ func (w *trial) note(format string, args ...any) {
 }
 
 // given holds an answer against the promises.
-func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o cache.Outcome, arrived, acked, delivered int) {
+func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o cache.Outcome, arrived, acked, delivered, told int) {
 	taken, err := strconv.Atoi(a.ETag)
 	if err != nil {
 		w.broken = err.Error()
@@ -152,9 +165,16 @@ func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o
 		Terms: t, Tag: trialTag(which), Version: int(a.Version), Taken: taken,
 		Now: w.now(), Arrived: arrived, Acked: acked, Delivered: delivered,
 	}
+	offered := a.Visit == cache.Found
+	if offered { // of what another node loaded, a node that was started anew knows nothing
+		g.Delivered = told
+	}
 	switch o {
 	case cache.Hit, cache.Refreshed:
 		g.Outcome, g.Arrived, g.Delivered = rules.Hit, g.Now, n.delivered[g.Tag]
+		if offered {
+			g.Delivered = n.told[g.Tag]
+		}
 	case cache.Stale:
 		g.Outcome = rules.Help
 	default:
@@ -181,7 +201,7 @@ func (w *trial) read() {
 	}
 	patience := time.Duration(1+w.choose(16)) * time.Second
 	w.note("a reader on node %d asks for answer %d on terms %+v", i, which, t)
-	arrived, acked, delivered := w.now(), w.acked, n.delivered[trialTag(which)]
+	arrived, acked, delivered, told := w.now(), w.acked, n.delivered[trialTag(which)], n.told[trialTag(which)]
 	key := fmt.Sprint(which)
 	go func() {
 		a, o, ok := n.Lookup([]byte("p"), []byte(key), trialTerms(t))
@@ -201,13 +221,13 @@ func (w *trial) read() {
 			return
 		}
 		w.note("… answer %d on node %d: version %d, outcome %d", which, i, a.Version, o)
-		w.given(n, which, t, a, o, arrived, acked, delivered)
+		w.given(n, which, t, a, o, arrived, acked, delivered, told)
 	}()
 }
 
 // loader reads the store when a step says so.
-func (w *trial) loader(node, which int) loads {
-	return func(ctx context.Context) (*cache.Answer, error) {
+func (w *trial) loader(node, which int) cache.Loader {
+	return trialLoader{which, func(ctx context.Context) (*cache.Answer, error) {
 		before := time.Now()
 		l := &trialLoad{which: which, end: make(chan bool)}
 		w.mu.Lock()
@@ -230,7 +250,7 @@ func (w *trial) loader(node, which int) loads {
 				Version: uint64(l.version), Time: before,
 			}, nil
 		}
-	}
+	}}
 }
 
 func (w *trial) remove(l *trialLoad) {
@@ -320,6 +340,7 @@ func (w *trial) apply(n *trialNode, m trialMessage) {
 	for tag := range rules.Tags {
 		if w.history.Touches(m.version, tag) {
 			n.delivered[tag] = max(n.delivered[tag], m.version)
+			n.told[tag] = max(n.told[tag], m.version)
 			if !m.foreign {
 				msg.Tags = append(msg.Tags, model.Tag(tag))
 			}
@@ -348,7 +369,7 @@ func (w *trial) flood() {
 func (w *trial) restart() {
 	n, i := w.node()
 	w.note("node %d restarts", i)
-	fresh := newTrialNode()
+	fresh := w.newNode()
 	fresh.inbox, fresh.delivered = n.inbox, n.delivered
 	w.nodes[i] = fresh
 	go n.Close() // its readers wait on, for loads that still run
@@ -377,7 +398,7 @@ func (w *trial) lookAtAll() {
 				for _, least := range []int{0, w.history.Head() - 1, w.history.Head(), w.history.Head() + 1} {
 					t := rules.Terms{Fresh: fresh, Min: max(least, 0)}
 					if a, o, ok := lookup(n.Cache, "p", fmt.Sprint(which), trialTerms(t)); ok {
-						w.given(n, which, t, a, o, 0, 0, 0)
+						w.given(n, which, t, a, o, 0, 0, 0, 0)
 						if w.broken != "" {
 							w.note("node %d would give answer %d", i, which)
 							return

@@ -82,3 +82,19 @@ func (c *Cache) Stats() Stats {
 	}
 	return st
 }
+
+// TierStats are the figures of one node's calls at the second tier, since the start.
+type TierStats struct {
+	Hits    uint64 // offers, whether the node could use them or not
+	Awaited uint64 // of them after waiting for another node's load
+	Misses  uint64
+	Waits   uint64 // times that another node was loading
+	Vain    uint64 // of them those that waited to the end, and loaded then
+	Puts    uint64 // answers kept; others were not newer than what was there
+	Large   uint64 // answers that were too large to share
+
+	Calls   uint64
+	Errors  uint64 // calls that failed, or were not answered in time
+	Skipped uint64 // calls not made, since the tier is away or too many waited
+	Waiting int    // calls under way
+}
