@@ -85,6 +85,14 @@ func (n *node) peers(ctx context.Context, w observe.Window) []observe.Peer {
 	return n.neighbours.members.Peers(ctx, w)
 }
 
+// shards gives the number of parts of the work behind commits that this node does.
+func (n *node) shards() int {
+	if r := n.remembers.Load(); r != nil {
+		return r.Held()
+	}
+	return 0
+}
+
 // beat is how often a feed looks into the log although nothing was told; 0: seldom enough.
 func (n *node) beat() time.Duration {
 	if n.store.Info().Remote && n.bus == nil {

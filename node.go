@@ -105,7 +105,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir,
-		Node: n.name, Address: n.apiServer.url()})
+		Node: n.name, Address: n.apiServer.url(), Shards: n.shards})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
 		Version: Version(), Logger: c.Logger, Health: n.recorder.Health()})

@@ -72,6 +72,9 @@ type desk struct {
 
 // snapshot gives the figures of all nodes.
 func (d *desk) snapshot(ctx context.Context, w observe.Window) observe.Snapshot {
+	if !w.Valid() {
+		w = observe.Last1m
+	}
 	if d.peers == nil {
 		return d.recorder.Snapshot(ctx, w)
 	}

@@ -41,7 +41,7 @@ func open(t *testing.T, change func(*dashboard.Config)) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := observe.New(observe.Config{Model: m, Version: "v1.2.3", DataDir: t.TempDir(), Cache: func() cache.Stats {
+	r := observe.New(observe.Config{Model: m, Version: "v1.2.3", Node: "berlin-1", DataDir: t.TempDir(), Cache: func() cache.Stats {
 		return cache.Stats{Bytes: 1 << 20, Bound: 64 << 20, Entries: 1200}
 	}})
 	cfg := dashboard.Config{Recorder: r, Model: m, API: "http://127.0.0.1:8080"}

@@ -22,6 +22,7 @@ func StatusText(s observe.Snapshot) string {
 			fmt.Fprintf(&b, "  %s is %s since %s: %s\n", c.Name, c.State, c.Since.Format(time.RFC3339), c.Cause)
 		}
 	}
+	nodeText(&b, s)
 	fmt.Fprintf(&b, "\n%s: %.1f requests/s, %.2f %% failed, %.2f %% refused, p50 %s, p95 %s, p99 %s\n\n", windowText(s.Window),
 		s.Total.Rate, 100*s.Total.Failed, 100*s.Total.Refused, latencyText(s.Total.P50), latencyText(s.Total.P95), latencyText(s.Total.P99))
 	patternText(&b, s)
@@ -59,6 +60,38 @@ func StatusText(s observe.Snapshot) string {
 		fmt.Fprintf(&b, "not acting yet: %s\n", line)
 	}
 	return b.String()
+}
+
+// nodeText is a line for each node, where there are several.
+func nodeText(b *strings.Builder, s observe.Snapshot) {
+	if len(s.Nodes) < 2 {
+		return
+	}
+	width, there := len("node"), 0
+	for _, n := range s.Nodes {
+		width = max(width, len(n.Name))
+		if !n.Gone && !n.Left {
+			there++
+		}
+	}
+	fmt.Fprintf(b, "\n%d nodes, figures of %d of them together; cache, store and process are those of %s\n", there, s.Merged, s.Node)
+	const row = "%-*s  %10s %9s %9s %-12s %-10s %s\n"
+	fmt.Fprintf(b, row, width, "node", "rate", "p99", "up", "model", "version", "state")
+	for _, n := range s.Nodes {
+		rate, p99, up, state := "-", "-", "-", n.State.Words
+		if n.Total != nil {
+			rate, p99 = fmt.Sprintf("%.1f/s", n.Total.Rate), latencyText(n.Total.P99)
+		}
+		switch {
+		case n.Left:
+			state = "stopped at " + n.Since.Format(time.RFC3339)
+		case n.Gone:
+			state = "not heard of since " + n.Since.Format(time.RFC3339)
+		default:
+			up = lengthText(s.Time.Sub(n.Started).Seconds())
+		}
+		fmt.Fprintf(b, row, width, n.Name, rate, p99, up, n.Revision[:min(12, len(n.Revision))], n.Version, state)
+	}
 }
 
 // patternText is a line for each pattern that was asked for anything, and one for the others.

@@ -13,6 +13,7 @@ export function makeBusiness(first) {
     update(f) {
       f.business.forEach((b, i) => {
         const top = (b.series ?? []).slice(0, 3).map((s) => `${Object.values(s.labels).join(' ')} ${amount(s.total)}`).join(' · ')
+        if (!tiles[i]) return // of a node with a later model
         tiles[i].update({
           parts: [amount(b.total), ''],
           text: `${b.window >= 0 ? '+' : ''}${amount(b.window)} in ${span(f)} · ${rate(b.rate)}` + (top && ` · ${top}`),

@@ -4,6 +4,7 @@ import { byId } from './dom.js'
 import { makeHeader } from './header.js'
 import { makeTotals } from './totals.js'
 import { makeBusiness } from './business.js'
+import { makeNodes } from './nodes.js'
 import { makePatterns } from './patterns.js'
 import { makeMachine } from './machine.js'
 import { drawAbout } from './about.js'
@@ -46,7 +47,7 @@ async function poll() {
 
 function draw(figures) {
   if (!parts) {
-    parts = [makeTotals(), makeBusiness(figures), makePatterns(figures, about), makeMachine(figures)]
+    parts = [makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeMachine(figures)]
     drawAbout(figures, about)
   }
   header.update(figures)

@@ -36,7 +36,10 @@ export function makeTable({ label, columns, patterns, detail, empty }) {
     node,
     update(list, figures) {
       current = list
-      for (const row of rows) row.update(list.find((p) => p.name === row.name), figures)
+      for (const row of rows) {
+        const pattern = list.find((p) => p.name === row.name)
+        if (pattern) row.update(pattern, figures) // else only a node that is gone had it
+      }
     },
   }
 }
