@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/internal/accept"
+	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/webhook"
@@ -157,4 +158,14 @@ func closeEvents(ctx context.Context, e *relay.Events) error {
 	defer cancel()
 	e.Close(ctx)
 	return nil
+}
+
+// endpointFigures gives the figures of those who are told of events.
+func endpointFigures(e *relay.Events) []observe.EndpointFigures {
+	var out []observe.EndpointFigures
+	for _, f := range e.Figures() {
+		out = append(out, observe.EndpointFigures{Name: f.Target, Waiting: f.Pending, Oldest: f.Oldest.Seconds(),
+			Attempts: f.Attempts, Failures: f.Failures, Dead: f.Dead})
+	}
+	return out
 }

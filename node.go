@@ -140,6 +140,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers}
+	if events != nil {
+		page.Letters = events
+		n.recorder.Endpoints(func() []observe.EndpointFigures { return endpointFigures(events) })
+	}
 	admin, err := dashboard.New(page)
 	if err != nil {
 		return nil, fmt.Errorf("partita: Config.AdminToken: %w", err)

@@ -23,6 +23,8 @@ type Config struct {
 	Token string
 	// Hosts are names by which the address may be called, beside localhost and plain IP addresses.
 	Hosts []string
+	// Letters are the dead letters; nil: there are none, and no address for them.
+	Letters Letters
 	// API is the base URL of the API, for the example on the page: "http://127.0.0.1:8080".
 	API string
 	// Peers gives the other nodes of the service, with their figures of a window. nil: there are none.
@@ -59,6 +61,9 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /about", d.serveAbout)
 	mux.HandleFunc("GET /debug/pprof/{$}", listProfiles)
 	mux.HandleFunc("GET /debug/pprof/{name}", serveProfile)
+	if cfg.Letters != nil {
+		office{cfg.Letters}.serve(mux)
+	}
 	mux.Handle("GET /", files)
 	return g.guard(mux), nil
 }

@@ -28,6 +28,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Store:      r.storeFigures(ctx),
 		Accepted:   r.acceptedFigures(ctx, w),
 		Views:      r.viewFigures(ctx),
+		Endpoints:  r.endpointFigures(),
 	}
 	s.State = overall(s.Components, r.started)
 	s.Cache = r.cacheFigures()

@@ -50,6 +50,7 @@ type exporter struct {
 	info, state   *prometheus.Desc
 	settling      *prometheus.Desc
 	gauges        []gauge
+	endpoints     endpointDescs
 }
 
 type businessDesc struct {
@@ -74,7 +75,8 @@ func newExporter(r *Recorder) *exporter {
 			"How a part of the service is: 0 ok, 1 degraded, 2 down.", []string{"component"}, nil),
 		settling: prometheus.NewDesc("partita_accepted_duration_seconds",
 			"Time from accepting a write for later until it was carried out, or failed for good.", nil, nil),
-		gauges: gauges(r),
+		gauges:    gauges(r),
+		endpoints: newEndpointDescs(),
 	}
 	for _, b := range r.business {
 		name, kind, help := "partita_business_"+b.metric.Name, prometheus.GaugeValue, "Sum since the start, as the model defines it."
@@ -103,6 +105,7 @@ func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range e.gauges {
 		ch <- g.desc
 	}
+	e.endpoints.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -139,6 +142,7 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	e.collectGauges(ch)
+	e.endpoints.collect(ch, r.endpointFigures())
 }
 
 func (e *exporter) collectRead(ch chan<- prometheus.Metric, name string, row []uint64) {

@@ -36,16 +36,17 @@ type Config struct {
 // Recorder takes measurements and hands them out. Make one with New, and Close it. It is safe for
 // concurrent use.
 type Recorder struct {
-	cfg      Config
-	started  time.Time
-	boot     string
-	reads    []*pattern // by Read.ID
-	writes   []*pattern // by Write.ID
-	business []*business
-	accepted *pattern // not one of the model: writes between acceptance and outcome
-	accepts  atomic.Pointer[func(context.Context) accept.Stats]
-	views    atomic.Pointer[func(context.Context) []ViewFigures]
-	health   Health
+	cfg       Config
+	started   time.Time
+	boot      string
+	reads     []*pattern // by Read.ID
+	writes    []*pattern // by Write.ID
+	business  []*business
+	accepted  *pattern // not one of the model: writes between acceptance and outcome
+	accepts   atomic.Pointer[func(context.Context) accept.Stats]
+	views     atomic.Pointer[func(context.Context) []ViewFigures]
+	endpoints atomic.Pointer[func() []EndpointFigures]
+	health    Health
 
 	tokens sync.Pool // a *int per processor: the shard to add to
 	dealt  atomic.Uint32

@@ -60,12 +60,13 @@ type Snapshot struct {
 	Writes   []Pattern  `json:"writes"`
 	Business []Business `json:"business"`
 
-	Cache    *CacheFigures    `json:"cache,omitempty"`
-	Store    *StoreFigures    `json:"store,omitempty"`
-	Accepted *AcceptedFigures `json:"accepted,omitempty"`
-	Views    []ViewFigures    `json:"views,omitempty"`
-	Process  Process          `json:"process"`
-	Inactive []string         `json:"inactive"` // parts of the model that this release does not act on
+	Cache     *CacheFigures     `json:"cache,omitempty"`
+	Store     *StoreFigures     `json:"store,omitempty"`
+	Accepted  *AcceptedFigures  `json:"accepted,omitempty"`
+	Views     []ViewFigures     `json:"views,omitempty"`
+	Endpoints []EndpointFigures `json:"endpoints,omitempty"`
+	Process   Process           `json:"process"`
+	Inactive  []string          `json:"inactive"` // parts of the model that this release does not act on
 }
 
 // Total is the whole service in one line.

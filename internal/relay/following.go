@@ -90,8 +90,12 @@ func (f *following) hold(o *occurrence, cause error) {
 
 // expand prepares the writes that follow one event.
 func (f *following) expand(o *occurrence) {
-	if f.events.tries.over(o.ID) {
-		f.state[o].dead = f.events.tries.cause(o.ID)
+	switch cause, over, wait := f.events.tries.state(o.ID, f.events.now()); {
+	case over:
+		f.state[o].dead = cause
+		return
+	case wait:
+		f.hold(o, cause)
 		return
 	}
 	then := o.declared.Then
@@ -234,7 +238,7 @@ func (f *following) concluded(s *step) {
 // never pass, and is given up after some tries.
 func (f *following) failed(o *occurrence, err error, code bool) {
 	if !fault.Transient(err) || code && fault.CodeOf(err) == fault.Deadline {
-		f.events.tries.failed(o.ID, err)
+		f.events.tries.failed(o.ID, err, f.events.now())
 	}
 	f.hold(o, err)
 }
@@ -319,31 +323,33 @@ type tries struct {
 
 type failures struct {
 	n    int
+	next time.Time // the next try comes no sooner
 	last error
 }
 
-// mostTries is how often a defect is tried before it becomes a dead letter.
-const mostTries = 5
+const (
+	mostTries = 5 // so often a defect is tried before it becomes a dead letter
+	tryPause  = 100 * time.Millisecond
+)
 
-func (t *tries) failed(id string, err error) {
+func (t *tries) failed(id string, err error, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.counts == nil || len(t.counts) > 10_000 {
+	const most = 10_000 // a bound for what is remembered; beyond it some is tried more often
+	if t.counts == nil || len(t.counts) > most {
 		t.counts = map[string]failures{}
 	}
-	t.counts[id] = failures{t.counts[id].n + 1, err}
+	n := t.counts[id].n
+	t.counts[id] = failures{n + 1, now.Add(tryPause << n), err}
 }
 
-func (t *tries) over(id string) bool {
+// state gives the last failure of what follows an event, if there was one, whether it is given up,
+// and whether the time of the next try has not come.
+func (t *tries) state(id string, now time.Time) (cause error, over, wait bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.counts[id].n >= mostTries
-}
-
-func (t *tries) cause(id string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.counts[id].last
+	x := t.counts[id]
+	return x.last, x.n >= mostTries, now.Before(x.next)
 }
 
 func (t *tries) forget(id string) {

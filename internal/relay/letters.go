@@ -193,18 +193,21 @@ func (e *Events) change(ctx context.Context, ids []string, do func(store.Tx, *mo
 	return n, nil
 }
 
-// All calls do with the ids of all dead letters, some at a time. do may replay or drop them.
+// All calls do with the ids of all dead letters that there are now, some at a time. do may replay or
+// drop them.
 func (e *Events) All(ctx context.Context, do func(ids []string) error) error {
 	const some = 100
-	after := ""
+	after, now := "", e.now()
 	for {
 		list, next, err := e.Letters(ctx, after, some)
 		if err != nil {
 			return err
 		}
-		ids := make([]string, len(list))
-		for i, l := range list {
-			ids[i] = l.ID
+		var ids []string
+		for _, l := range list {
+			if !l.GivenUp.After(now) { // else what is replayed and given up again would come again
+				ids = append(ids, l.ID)
+			}
 		}
 		if err := do(ids); err != nil || next == "" {
 			return err
