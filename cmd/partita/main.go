@@ -36,6 +36,8 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
+	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
+	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
