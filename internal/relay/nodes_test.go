@@ -157,13 +157,7 @@ func TestLagCountsFromTheOldestChange(t *testing.T) {
 			}
 		})
 		defer w.store.Close()
-		var mended atomic.Bool
-		w.store.relayed = func() error {
-			if mended.Load() {
-				return nil
-			}
-			return away
-		}
+		w.store.deaf.Store(true)
 		r, views, _ := run(t, w, w.store, 50*time.Millisecond)
 		running.Store(r)
 		paths := w.books.Store.Views[4] // a view of a view
@@ -185,7 +179,7 @@ func TestLagCountsFromTheOldestChange(t *testing.T) {
 		if status := views.Status(t.Context(), r); status[4].Lag < 0 || status[4].State != "ready" {
 			t.Errorf("the status is %+v", status[4])
 		}
-		mended.Store(true)
+		w.store.deaf.Store(false)
 		until(t, "the view has the change", func() bool { return asOf().After(after) && w.caughtUp() })
 	})
 }

@@ -17,8 +17,11 @@ func stores(t *testing.T, run func(t *testing.T, place func() (url, dir string))
 }
 
 // write does one random commit: rows come, change, move, enter and leave `where`, and go.
-func (w *world) write(r *rapid.T) {
-	owner := rapid.SampledFrom([]string{"ann", "bob", "cy"}).Draw(r, "owner")
+func (w *world) write(r *rapid.T, owners ...string) {
+	if len(owners) == 0 {
+		owners = w.owners()
+	}
+	owner := rapid.SampledFrom(owners).Draw(r, "owner")
 	rows := map[int64][]model.Value{}
 	for range rapid.IntRange(1, 3).Draw(r, "rows") {
 		id := rapid.Int64Range(1, 6).Draw(r, "id")
@@ -37,6 +40,17 @@ func (w *world) write(r *rapid.T) {
 	w.put(owner, rows)
 }
 
+// owners names partitions that lie close together, so that they meet in shards, buckets and batches.
+func (w *world) owners() (names []string) {
+	f := w.books.Store.Entity("thing").Family
+	for i := 0; len(names) < 6; i++ {
+		if name := fmt.Sprint("o", i); f.Bucket(model.String(name)) < 2 || len(names) > 3 && f.Bucket(model.String(name)) == 16 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // act does something at random: a write, or a round of a relay that breaks off somewhere, while
 // another relay overtakes it.
 func (w *world) act(r *rapid.T, relays []*relay.Relay) {
@@ -46,31 +60,41 @@ func (w *world) act(r *rapid.T, relays []*relay.Relay) {
 	}
 	at := rapid.IntRange(0, len(relays)-1).Draw(r, "relay")
 	other := relays[(at+1)%len(relays)]
-	left := 4 // or it might never come to an end
-	interfere := func(name string) func() error {
-		return func() error {
-			if left--; left < 0 {
-				return nil
-			}
-			switch rapid.IntRange(0, 4).Draw(r, name) {
-			case 0:
-				return away
-			case 1: // a paused one that wakes up when another has done its work, and more
-				w.write(r)
-				fallthrough
-			case 2:
-				for i := range relay.Shards {
-					other.Round(w.t.Context(), i)
-				}
-			}
+	calm := rapid.IntRange(0, 60).Draw(r, "calm") // until then nothing happens
+	left := 8                                     // or it might never come to an end
+	w.store.between = func(what, partition string) error {
+		if calm--; calm >= 0 || left == 0 {
 			return nil
 		}
+		switch rapid.IntRange(0, 11).Draw(r, what) {
+		case 0:
+			left--
+			return away
+		case 1: // a paused one that wakes up when another has done its work, and more
+			left--
+			w.write(r)
+			fallthrough
+		case 2:
+			left--
+			for i := range 2 {
+				other.Round(w.t.Context(), i)
+			}
+		case 3:
+			left--
+			w.write(r)
+		case 4, 5: // in what is being looked at
+			if w.things[partition] != nil {
+				left--
+				w.write(r, partition)
+			}
+		}
+		left = max(0, left)
+		return nil
 	}
-	w.store.beforeCommit, w.store.relayed = interfere("before commit"), interfere("before relayed")
-	for i := range relay.Shards {
+	for i := range 2 {
 		relays[at].Round(w.t.Context(), i)
 	}
-	w.store.beforeCommit, w.store.relayed = nil, nil
+	w.store.between = nil
 }
 
 // Whatever happens between the effects of a batch and the note that they are done, and however many
@@ -99,7 +123,7 @@ func TestViewsAreBuiltWhileWritesGoOn(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			url, dir := place()
 			w := openWorld(t, sourceModel, url, dir, nil)
-			for range rapid.IntRange(0, 8).Draw(r, "writes before") {
+			for range rapid.IntRange(0, 20).Draw(r, "writes before") {
 				w.write(r)
 			}
 			things := w.things
@@ -183,4 +207,23 @@ views:
 			}
 		}
 	})
+}
+
+// A partition with more rows than a page, or a write, has is built in pieces.
+func TestALargePartitionIsBuiltInPieces(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, sourceModel, "", dir, nil)
+	rows := map[int64][]model.Value{}
+	for id := range int64(12_000) {
+		rows[id] = w.thing("ann", id, []string{"red", "green"}[id%2], []string{"attic", "barn"}[id/7%2], id, id, 0.1, id%3)
+	}
+	w.put("ann", rows)
+	things := w.things
+	w.store.Close()
+	w = openWorld(t, sourceModel+worldViews, "", dir, nil)
+	defer w.store.Close()
+	w.things = things
+	r, views := w.relay()
+	w.drain(r, views)
+	w.check(views)
 }

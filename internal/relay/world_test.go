@@ -88,41 +88,67 @@ func openWorld(t testing.TB, source, url, dir string, onChange func(*store.Chang
 	return &world{t: t, books: books, store: &unreliable{Store: s}, things: map[string]map[int64][]model.Value{}}
 }
 
-// unreliable is a store that fails and pauses when it is told to.
+// unreliable is a store that fails, and in which other things happen, when it is told to.
 type unreliable struct {
 	store.Store
-	beforeCommit func() error // of a relay's writes
-	relayed      func() error // instead of Relayed, if it gives an error
-	busy         atomic.Bool
+	between func(what, partition string) error
+	busy    atomic.Bool // other things are happening
+	deaf    atomic.Bool // it does not note what was relayed
+}
+
+func (u *unreliable) interrupt(what, partition string) error {
+	if u.between == nil || !u.busy.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer u.busy.Store(false)
+	return u.between(what, partition)
 }
 
 func (u *unreliable) Commit(ctx context.Context, ws ...*store.Write) {
-	if f := u.beforeCommit; f != nil && ws[0].Name == relay.ViewWrite && u.busy.CompareAndSwap(false, true) {
-		err := f()
-		u.busy.Store(false)
-		if err != nil { // some were done, the others were not
-			half := ws[:len(ws)/2]
-			if len(half) > 0 {
-				u.Store.Commit(ctx, half...)
-			}
-			for _, w := range ws[len(half):] {
-				w.Result = store.WriteResult{Err: err}
-			}
-			return
+	if err := u.interrupt("before commit", ""); err != nil { // some were done, the others were not
+		half := ws[:len(ws)/2]
+		if len(half) > 0 {
+			u.Store.Commit(ctx, half...)
 		}
+		for _, w := range ws[len(half):] {
+			w.Result = store.WriteResult{Err: err}
+		}
+		return
 	}
 	u.Store.Commit(ctx, ws...)
 }
 
 func (u *unreliable) Relayed(ctx context.Context, lags ...store.Lag) error {
-	if f := u.relayed; f != nil && u.busy.CompareAndSwap(false, true) {
-		err := f()
-		u.busy.Store(false)
-		if err != nil {
-			return err
-		}
+	if u.deaf.Load() {
+		return away
+	}
+	if err := u.interrupt("before relayed", ""); err != nil {
+		return err
 	}
 	return u.Store.Relayed(ctx, lags...)
+}
+
+func (u *unreliable) Head(ctx context.Context, p store.Partition) (uint64, error) {
+	if err := u.interrupt("before head", p.Value.Text()); err != nil {
+		return 0, err
+	}
+	return u.Store.Head(ctx, p)
+}
+
+func (u *unreliable) Read(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
+	if err := u.interrupt("before read", p.Value.Text()); err != nil {
+		return nil, err
+	}
+	return u.Store.Read(ctx, p, q)
+}
+
+func (u *unreliable) PartitionsIn(ctx context.Context, f *model.Family, bucket int, after model.Value, limit int) ([]model.Value, error) {
+	if bucket < 2 {
+		if err := u.interrupt("before listing", ""); err != nil {
+			return nil, err
+		}
+	}
+	return u.Store.PartitionsIn(ctx, f, bucket, after, limit)
 }
 
 var away = fault.New(fault.Unavailable, "The store is away, says the test.")
