@@ -15,7 +15,7 @@ import (
 func (a *Acceptor) Carry(ctx context.Context, shard int) {
 	a.holding.Add(1)
 	defer a.holding.Add(-1)
-	c := &carrier{Acceptor: a, shard: shard}
+	c := &carrier{Acceptor: a, shard: shard, began: time.Now()}
 	if err := a.Bus.CommandGroups(ctx, shard, c.group); err != nil && ctx.Err() == nil {
 		a.Logger.Debug("accepted writes of a shard are not carried out here any more", "shard", shard, "cause", err)
 	}
@@ -25,6 +25,7 @@ func (a *Acceptor) Carry(ctx context.Context, shard int) {
 type carrier struct {
 	*Acceptor
 	shard   int
+	began   time.Time
 	strange [32]byte  // a command that another model's node accepted and this one does not understand
 	since   time.Time // when it was first met
 }
@@ -62,7 +63,11 @@ func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 		}
 		return 0, stop
 	}
-	c.yield(ctx, items[0].command.accepted.Now)
+	if first := items[0].command.accepted.Now; first.After(c.began) {
+		// What was there before is what a crash may be blamed for: to be killed while it waits here
+		// would look like one.
+		c.yield(ctx, first)
+	}
 	c.carry(ctx, items)
 	for i, it := range items {
 		if it.carried.Settled {

@@ -137,7 +137,9 @@ func (p *place) open(t *testing.T, options ...func(*bus.Config)) *world {
 	if w.bus, err = bus.Open(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	handlers := map[string]engine.Handler{"run": func(ctx context.Context, tx store.Tx, in *engine.Input) ([]byte, error) { return w.handler(ctx, tx, in) }}
+	handlers := map[string]engine.Handler{"run": func(ctx context.Context, tx store.Tx, in *engine.Input) ([]byte, error) {
+		return w.handler(ctx, tx, in)
+	}}
 	if w.engine, err = engine.New(engine.Config{Model: m, Store: w.store, Cache: answers, Handlers: handlers, Logger: quiet}); err != nil {
 		t.Fatal(err)
 	}
