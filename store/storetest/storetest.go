@@ -71,6 +71,8 @@ var contract = []struct {
 	{"ChangesOfAnotherModelAreForeign", changesForeign},
 	{"PruneKeepsTheNewestChange", pruneKeepsNewest},
 	{"ScanAndPartitionsInOrder", scanInOrder},
+	{"PartitionsOfEveryType", partitionsOfEveryType},
+	{"RelayedRises", relayedRises},
 	{"OnChangeInOrder", onChangeInOrder},
 	{"ReopenKeepsEverything", reopenKeeps},
 	{"CloseTwice", closeTwice},
