@@ -46,6 +46,9 @@ func StatusText(s observe.Snapshot) string {
 			fmt.Fprintf(&b, "view %s: %s, %.0f %% done\n", v.Name, v.State, 100*v.Built)
 		}
 	}
+	for _, e := range s.Endpoints {
+		fmt.Fprintf(&b, "%s: %d events waiting, %d dead letters, %d of %d attempts failed\n", e.Name, e.Waiting, e.Dead, e.Failures, e.Attempts)
+	}
 	if a := s.Accepted; a != nil {
 		waiting := "not known"
 		if a.Known {

@@ -7,6 +7,7 @@ import { makeBusiness } from './business.js'
 import { makeNodes } from './nodes.js'
 import { makePatterns } from './patterns.js'
 import { makeMachine } from './machine.js'
+import { makeLetters } from './letters.js'
 import { drawAbout } from './about.js'
 
 const every = 1000
@@ -47,7 +48,7 @@ async function poll() {
 
 function draw(figures) {
   if (!parts) {
-    parts = [makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeMachine(figures)]
+    parts = [makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(figures, about)
   }
   header.update(figures)
