@@ -125,8 +125,9 @@ func (t *Tier) tend() {
 	}
 }
 
-// probe does what a request does: it looks for an answer and takes a lease. It connects first, where
-// that is needed, and has more time for that.
+// probe does what a load does: it looks for an answer, takes the lease and gives it back, each within
+// Config.Timeout. The server knows both scripts then. It connects first, where that is needed, and
+// has more time for that.
 func (t *Tier) probe() error {
 	if t.client.Load() == nil {
 		client, err := rueidis.NewClient(t.options)
@@ -141,14 +142,15 @@ func (t *Tier) probe() error {
 	if err := client.Do(ctx, client.B().Ping().Build()).Error(); err != nil {
 		return err
 	}
-	r, err := t.run(t.ctx, client, fetch, probeKey, []string{"0", "-1", "0", "0", t.nonce, milliseconds(probeEvery)})
+	r, err := t.run(t.ctx, client, fetch, probeKey, []string{"0", "-1", "0", "0", t.nonce, in(time.Millisecond, probeEvery)})
 	if err != nil {
 		return err
 	}
 	if t.clock.saw(r.now, r.asked, r.told) {
 		return errClock
 	}
-	return nil
+	_, err = t.run(t.ctx, client, put, probeKey, []string{"", "0", "0", "0", t.nonce})
+	return err
 }
 
 var errClock = errors.New("redis: the server's clock was set back")

@@ -23,16 +23,16 @@ const (
 	wasSet  = 100 * time.Millisecond
 )
 
-// saw takes in that the server's clock showed now, in milliseconds, some time between the moments asked
+// saw takes in that the server's clock showed now, in microseconds, some time between the moments asked
 // and told, and tells whether it was set back to a time that it had shown already.
 func (k *clock) saw(now int64, asked, told time.Time) (doubtful bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	shown := time.Duration(now) * time.Millisecond
+	shown := time.Duration(now) * time.Microsecond
 	most, least := shown-asked.Sub(k.began), shown-told.Sub(k.began) // by which it is ahead of ours
 	if !k.seen.IsZero() {
 		if back := k.ahead - most; back > wasSet+told.Sub(k.seen)/steered {
-			k.before = max(k.before, now+int64(back/time.Millisecond)+1)
+			k.before = max(k.before, now+int64(back/time.Microsecond)+1)
 		}
 	}
 	k.seen, k.ahead = told, least
@@ -46,9 +46,9 @@ func (k *clock) bound() int64 {
 	return k.before
 }
 
-// padded gives an age that is certainly not too small: the server's clock counts milliseconds, and may
+// padded gives an age that is certainly not too small: the server's clock counts microseconds, and may
 // be steered.
-func padded(age time.Duration) time.Duration { return age + age/512 + time.Millisecond }
+func padded(age time.Duration) time.Duration { return age + age/512 + time.Microsecond }
 
 // unpadded gives the greatest age whose padded one is within d.
-func unpadded(d time.Duration) time.Duration { return (d - time.Millisecond) / 513 * 512 }
+func unpadded(d time.Duration) time.Duration { return (d - time.Microsecond) / 513 * 512 }

@@ -7,7 +7,7 @@ Each answer is one key: a text
 
 	P1 VERSION BORN FLAGS LENGTH␊ETag Body
 
-VERSION is the partition's when the answer was read; BORN is the server's clock, in milliseconds
+VERSION is the partition's when the answer was read; BORN is the server's clock, in microseconds
 since the Unix epoch, at a moment before that; FLAGS are the sum of 1, there is a row, and 2, the
 answer is too large to be here; LENGTH is that of the ETag. Beside it stands, while a node loads the
 answer, the key with ":lease" behind it, which holds that node's token. Both have the same hash tag, so
@@ -29,13 +29,13 @@ const (
 	isNone  = "none"  // nothing, and nobody was to load it
 )
 
-// fetch looks for an answer of at least version ARGV[1], at most ARGV[2] milliseconds old, not born
+// fetch looks for an answer of at least version ARGV[1], at most ARGV[2] microseconds old, not born
 // before ARGV[3], and at most ARGV[4] bytes long. Where there is none, the token ARGV[5] is given the
 // lease for ARGV[6] milliseconds, if nobody has it. Whoever asks with the token that has the lease
 // keeps it: the reply that said so may have been lost.
 var fetch = rueidis.NewLuaScript(`
 local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local now = t[1] * 1000000 + t[2]
 local version, born, flags = string.match(redis.call('GETRANGE', KEYS[1], 0, 63), '^P1 (%d+) (%d+) (%d+) ')
 if version then
   local age = now - born
@@ -56,16 +56,16 @@ end
 return {now, 'wait'}
 `)
 
-// put keeps the value ARGV[1], of version ARGV[2] and born at ARGV[3], until it is ARGV[4] milliseconds
+// put keeps the value ARGV[1], of version ARGV[2] and born at ARGV[3], until it is ARGV[4] microseconds
 // old, unless a newer one is there: by version, then by birth. What waited on its way for so long that
 // its time is over is not kept. Then the lease of the token ARGV[5] ends. An empty value is none.
 var put = rueidis.NewLuaScript(`
 local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local now = t[1] * 1000000 + t[2]
 local kept = 0
 if ARGV[1] ~= '' then
   local version, born = tonumber(ARGV[2]), tonumber(ARGV[3])
-  local left = ARGV[4] - (now - born)
+  local left = math.floor((ARGV[4] - (now - born)) / 1000)
   if now >= born and left > 0 then
     local v, b = string.match(redis.call('GETRANGE', KEYS[1], 0, 63), '^P1 (%d+) (%d+) ')
     v, b = tonumber(v), tonumber(b)

@@ -103,8 +103,8 @@ func (t *Tier) fetch(ctx context.Context, key, token string, w cache.Want) (r fe
 		age = min(age, time.Since(w.Since))
 	}
 	reply, err := t.exec(ctx, fetch, key,
-		strconv.FormatUint(w.Version, 10), milliseconds(unpadded(age)), strconv.FormatInt(t.clock.bound(), 10),
-		strconv.Itoa(t.config.MaxValue), token, milliseconds(t.config.Lease))
+		strconv.FormatUint(w.Version, 10), in(time.Microsecond, unpadded(age)), strconv.FormatInt(t.clock.bound(), 10),
+		strconv.Itoa(t.config.MaxValue), token, in(time.Millisecond, t.config.Lease))
 	if err != nil {
 		return r, err
 	}
@@ -123,7 +123,7 @@ func (t *Tier) fetch(ctx context.Context, key, token string, w cache.Want) (r fe
 	if err != nil {
 		return r, t.strange(err)
 	}
-	a.Time = reply.asked.Add(-padded(time.Duration(reply.now-born) * time.Millisecond))
+	a.Time = reply.asked.Add(-padded(time.Duration(reply.now-born) * time.Microsecond))
 	r.answer = a
 	return r, nil
 }
@@ -141,7 +141,7 @@ func (t *Tier) Done(ctx context.Context, key string, ticket cache.Ticket, a *cac
 	value, born, version := "", ticket.Time, uint64(0)
 	if a != nil && ticket.Time > 0 {
 		if used := ticket.At.Sub(a.Time); used > 0 { // it is older than the ticket
-			born -= int64(padded(used)/time.Millisecond) + 1
+			born -= int64(padded(used)/time.Microsecond) + 1
 		}
 		version = a.Version
 		b := encode(a, born, t.config.MaxValue)
@@ -154,7 +154,7 @@ func (t *Tier) Done(ctx context.Context, key string, ticket cache.Ticket, a *cac
 		return
 	}
 	reply, err := t.exec(ctx, put, key, value, strconv.FormatUint(version, 10), strconv.FormatInt(born, 10),
-		milliseconds(keep), ticket.Token)
+		in(time.Microsecond, keep), ticket.Token)
 	if err != nil {
 		return
 	}

@@ -61,11 +61,11 @@ func decode(b []byte) (a *cache.Answer, born int64, err error) {
 	return a, n[1], nil
 }
 
-// milliseconds gives a duration as the scripts take it. What is not whole is cut off, so that a bound
+// in gives a duration in a unit, as the scripts take it. What is not whole is cut off, so that a bound
 // is rather too tight; nothing is younger than a negative one.
-func milliseconds(d time.Duration) string {
+func in(unit, d time.Duration) string {
 	if d < 0 {
 		return "-1"
 	}
-	return strconv.FormatInt(int64(d/time.Millisecond), 10)
+	return strconv.FormatInt(int64(d/unit), 10)
 }
