@@ -43,6 +43,7 @@ var contract = []struct {
 	{"PanicIsContained", panicIsContained},
 	{"FailedCheckChangesNothing", failedCheckChangesNothing},
 	{"AloneRunsAlone", aloneRunsAlone},
+	{"OneFollowsAnother", followsAnother},
 	{"EndedContextIsTakenOut", endedContextIsTakenOut},
 	{"FullQueueRefuses", fullQueueRefuses},
 	{"TxSeesItsOwnEffects", txSeesItsOwnEffects},
