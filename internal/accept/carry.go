@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 		items = append(items, it)
 	}
 	if len(items) == 0 {
-		if stop == errDamaged {
+		if errors.Is(stop, errDamaged) {
 			return c.damaged(ctx, commands[0])
 		}
 		return 0, stop

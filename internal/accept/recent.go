@@ -19,7 +19,7 @@ const (
 	recentTime = 30 * time.Second
 )
 
-func (r *recent) has(hash, print [32]byte) bool {
+func (r *recent) has(hash, fingerprint [32]byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn()
@@ -27,17 +27,17 @@ func (r *recent) has(hash, print [32]byte) bool {
 	if !ok {
 		p, ok = r.old[hash]
 	}
-	return ok && p == print
+	return ok && p == fingerprint
 }
 
-func (r *recent) add(hash, print [32]byte) {
+func (r *recent) add(hash, fingerprint [32]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn()
 	if r.now == nil {
 		r.now = map[[32]byte][32]byte{}
 	}
-	r.now[hash] = print
+	r.now[hash] = fingerprint
 }
 
 func (r *recent) remove(hash [32]byte) {

@@ -68,7 +68,7 @@ func (a *Acceptor) look(ctx context.Context, s State) (State, error) {
 // the bus: what was accepted is gone with the bus, or its outcome is too old to be kept.
 func (a *Acceptor) lost(ctx context.Context, s State) (State, error) {
 	if n, err := a.Bus.Waiting(ctx, s.bucket()); err != nil || n > 0 {
-		return s, nil
+		return s, nil //nolint:nilerr // as long as the bus cannot tell, it is pending
 	}
 	s, err := a.look(ctx, s) // it may have been carried out between the two questions
 	if err != nil || s.Done {

@@ -77,9 +77,7 @@ var (
 
 // place is where the parts of a world keep what outlives a restart.
 type place struct {
-	name  string
-	store string // URL; "" for the embedded store
-	urls  func() []string
+	store string           // URL; "" for the embedded store
 	nats  *bustest.Cluster // nil for the embedded bus
 	dir   string
 }
