@@ -50,10 +50,13 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 		return ReadResult{Store: took}, err
 	}
 	r := ReadResult{Answer: a, Outcome: outcome, Store: took}
+	if outcome == cache.Shared {
+		r.Store = 0
+	}
 	if q.Read.Of.View != nil {
 		return e.asOld(q, r)
 	}
-	if outcome == cache.Stale || outcome == cache.Hit || outcome == cache.Refreshed {
+	if outcome == cache.Stale || outcome == cache.Hit || outcome == cache.Refreshed || a.Visit >= cache.Found {
 		r.Age = e.now().Sub(a.Time)
 	}
 	return r, nil
@@ -84,9 +87,14 @@ func appendPartition(b []byte, f *model.Family, partition model.Value) []byte {
 }
 
 // appendAnswer appends the name of an answer within its partition: the read and all that it was
-// given. The bytes 0xFE and 0xFF cannot occur in a value's text.
+// given.
 func appendAnswer(b []byte, q *ReadRequest) []byte {
-	b = binary.AppendUvarint(b, uint64(q.Read.ID))
+	return appendGiven(binary.AppendUvarint(b, uint64(q.Read.ID)), q)
+}
+
+// appendGiven appends all that a read was given beside the partition. The bytes 0xFE and 0xFF cannot
+// occur in a value's text.
+func appendGiven(b []byte, q *ReadRequest) []byte {
 	for i := 1; i < len(q.Args.Values); i++ {
 		if q.Args.Given[i] {
 			b = appendKeyValue(b, q.Args.Values[i])

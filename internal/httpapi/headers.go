@@ -40,13 +40,17 @@ func (a *API) caller(r *http.Request, private bool) (*model.Claims, error) {
 	return a.verifier.Verify(r.Context(), given[0][len(scheme):])
 }
 
-// appendCacheStatus appends the one member of Cache-Status (RFC 9211).
-func appendCacheStatus(b []byte, o cache.Outcome, fresh, age time.Duration) []byte {
+// appendCacheStatus appends Cache-Status (RFC 9211): a member for each tier that was asked, the one
+// nearest to the store first.
+func appendCacheStatus(b []byte, o cache.Outcome, v cache.Visit, fresh, age time.Duration) []byte {
+	if o == cache.Miss || o == cache.Joined || o == cache.Shared {
+		b = appendVisit(b, v, fresh, age)
+	}
 	b = append(b, "partita; "...)
 	switch o {
 	case cache.Bypass:
 		return append(b, "fwd=bypass"...)
-	case cache.Miss:
+	case cache.Miss, cache.Shared:
 		return append(b, "fwd=miss"...)
 	case cache.Joined:
 		return append(b, "fwd=miss; collapsed"...)
@@ -61,6 +65,22 @@ func appendCacheStatus(b []byte, o cache.Outcome, fresh, age time.Duration) []by
 		b = append(b, "; detail=refresh"...)
 	case cache.Stale:
 		b = append(b, "; detail=stale"...)
+	}
+	return b
+}
+
+// appendVisit appends the member of the tier that the nodes share.
+func appendVisit(b []byte, v cache.Visit, fresh, age time.Duration) []byte {
+	switch v {
+	case cache.Missed:
+		return append(b, "shared; fwd=miss, "...)
+	case cache.Found, cache.Awaited:
+		b = append(b, "shared; hit; ttl="...)
+		b = strconv.AppendInt(b, int64((fresh-age)/time.Second), 10)
+		if v == cache.Awaited { // another node loaded it meanwhile
+			b = append(b, "; collapsed"...)
+		}
+		return append(b, ", "...)
 	}
 	return b
 }

@@ -43,8 +43,24 @@ func TestCacheStatus(t *testing.T) {
 		cache.Bypass: "partita; fwd=bypass", cache.Miss: "partita; fwd=miss", cache.Joined: "partita; fwd=miss; collapsed",
 		cache.Hit: "partita; hit; ttl=-10", cache.Refreshed: "partita; hit; ttl=-10; detail=refresh", cache.Stale: "partita; fwd=stale; ttl=-10; detail=stale",
 	} {
-		if got := string(appendCacheStatus(nil, outcome, 20*time.Second, 30*time.Second)); got != want {
+		if got := string(appendCacheStatus(nil, outcome, cache.Unasked, 20*time.Second, 30*time.Second)); got != want {
 			t.Errorf("outcome %d: %q, want %q", outcome, got, want)
+		}
+	}
+	for _, about := range []struct {
+		outcome cache.Outcome
+		visit   cache.Visit
+		want    string
+	}{
+		{cache.Miss, cache.Missed, "shared; fwd=miss, partita; fwd=miss"},
+		{cache.Joined, cache.Missed, "shared; fwd=miss, partita; fwd=miss; collapsed"},
+		{cache.Shared, cache.Found, "shared; hit; ttl=15, partita; fwd=miss"},
+		{cache.Shared, cache.Awaited, "shared; hit; ttl=15; collapsed, partita; fwd=miss"},
+		{cache.Joined, cache.Found, "shared; hit; ttl=15, partita; fwd=miss; collapsed"},
+		{cache.Hit, cache.Found, "partita; hit; ttl=15"},
+	} {
+		if got := string(appendCacheStatus(nil, about.outcome, about.visit, 20*time.Second, 5*time.Second)); got != about.want {
+			t.Errorf("outcome %d, visit %d: %q, want %q", about.outcome, about.visit, got, about.want)
 		}
 	}
 	if got := string(appendTiming(nil, 12_345_678*time.Nanosecond, 7*time.Microsecond)); got != "total;dur=12.345, store;dur=0.007" {

@@ -164,11 +164,12 @@ const (
 func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult, total time.Duration) {
 	read := call.request.Read
 	var room [128]byte
-	b := appendCacheStatus(room[:0], result.Outcome, read.Fresh, result.Age)
+	b := appendCacheStatus(room[:0], result.Outcome, result.Visit, read.Fresh, result.Age)
 	status := len(b)
 	b = appendTiming(b, total, result.Store)
 	timing := len(b)
-	aged := read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale
+	aged := read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale ||
+		result.Visit >= cache.Found
 	if aged {
 		b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
 	}

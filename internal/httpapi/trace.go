@@ -25,7 +25,7 @@ type Span = interface {
 // outcomeNames are the cache's outcomes in words.
 var outcomeNames = [...]string{
 	cache.Bypass: "bypass", cache.Hit: "hit", cache.Miss: "miss", cache.Joined: "joined",
-	cache.Refreshed: "refreshed", cache.Stale: "stale",
+	cache.Refreshed: "refreshed", cache.Stale: "stale", cache.Shared: "shared",
 }
 
 // span starts a span where there is a tracer; the second result is nil otherwise.

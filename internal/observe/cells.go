@@ -97,6 +97,7 @@ var outcomeNames = [...]string{
 	cache.Joined:    "joined",
 	cache.Refreshed: "refreshed",
 	cache.Stale:     "stale",
+	cache.Shared:    "shared",
 }
 
 // cells are the counters of one pattern that one shard of the callers adds to.

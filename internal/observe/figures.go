@@ -32,6 +32,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 	}
 	s.State = overall(s.Components, r.started)
 	s.Cache = r.cacheFigures()
+	s.Shared = r.sharedFigures()
 	s.Node = r.cfg.Node
 	own := r.count(&s)
 	s.addNodes(r.Self(), own, peers)
@@ -100,7 +101,7 @@ func outcomesOf(row []uint64) Outcomes {
 	o := row[cellOutcome:]
 	return Outcomes{
 		Hit: o[cache.Hit], Miss: o[cache.Miss], Joined: o[cache.Joined],
-		Refreshed: o[cache.Refreshed], Stale: o[cache.Stale], Bypass: o[cache.Bypass],
+		Refreshed: o[cache.Refreshed], Stale: o[cache.Stale], Bypass: o[cache.Bypass], Shared: o[cache.Shared],
 	}
 }
 

@@ -19,6 +19,7 @@ type gauge struct {
 // parts are the figures that gauges are taken from.
 type parts struct {
 	cache    *CacheFigures
+	shared   *SharedFigures
 	store    *StoreFigures
 	accepted *AcceptedFigures
 	views    []ViewFigures
@@ -42,6 +43,18 @@ func gauges(r *Recorder) []gauge {
 		add("cache_load_errors_total", "Loads from the store that failed.", count, func(p parts) float64 { return float64(p.cache.LoadErrors) })
 		add("cache_messages_total", "Changes of partitions that the cache took in.", count, func(p parts) float64 { return float64(p.cache.Messages) })
 		add("cache_evictions_total", "Answers dropped for room.", count, func(p parts) float64 { return float64(p.cache.Evictions) })
+	}
+	if r.cfg.Shared != nil {
+		add("shared_cache_hits_total", "Answers that the shared cache offered.", count, func(p parts) float64 { return float64(p.shared.Hits) })
+		add("shared_cache_misses_total", "Times that the shared cache had no answer that would do.", count, func(p parts) float64 { return float64(p.shared.Misses) })
+		add("shared_cache_unfit_total", "Answers of the shared cache that this node knew better than to take.", count, func(p parts) float64 { return float64(p.shared.Unfit) })
+		add("shared_cache_waits_total", "Times that another node's load was waited for.", count, func(p parts) float64 { return float64(p.shared.Waits) })
+		add("shared_cache_waits_in_vain_total", "Waits that ended without that load's answer.", count, func(p parts) float64 { return float64(p.shared.Vain) })
+		add("shared_cache_puts_total", "Answers of this node that the shared cache kept.", count, func(p parts) float64 { return float64(p.shared.Puts) })
+		add("shared_cache_too_large_total", "Answers that were too large to share.", count, func(p parts) float64 { return float64(p.shared.Large) })
+		add("shared_cache_errors_total", "Calls of the shared cache that failed or were not answered in time.", count, func(p parts) float64 { return float64(p.shared.Errors) })
+		add("shared_cache_skipped_total", "Calls of the shared cache not made, since it is away or too many waited.", count, func(p parts) float64 { return float64(p.shared.Skipped) })
+		add("shared_cache_calls_waiting", "Calls of the shared cache under way.", value, func(p parts) float64 { return float64(p.shared.Waiting) })
 	}
 	if r.cfg.Store != nil {
 		has = func(p parts) bool { return p.store != nil }
@@ -86,6 +99,7 @@ func gauges(r *Recorder) []gauge {
 func (e *exporter) collectGauges(ch chan<- prometheus.Metric) {
 	var p parts
 	p.cache = e.r.cacheFigures()
+	p.shared = e.r.sharedFigures()
 	p.store = e.r.storeFigures(context.Background())
 	p.accepted = e.r.acceptedFigures(context.Background(), SinceStart)
 	p.views = e.r.viewFigures(context.Background())

@@ -145,7 +145,7 @@ func totalOf(row []uint64, rate float64) Total {
 	}
 	t.Refused = per(float64(refused), float64(n.all))
 	o := outcomesOf(row)
-	asked := o.Hit + o.Miss + o.Joined + o.Refreshed + o.Stale
+	asked := o.Hit + o.Miss + o.Joined + o.Refreshed + o.Stale + o.Shared
 	t.HitShare = per(float64(o.Hit+o.Refreshed), float64(asked))
 	return t
 }

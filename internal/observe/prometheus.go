@@ -49,6 +49,7 @@ type exporter struct {
 	business      []businessDesc
 	info, state   *prometheus.Desc
 	settling      *prometheus.Desc
+	shared        *prometheus.Desc
 	gauges        []gauge
 	endpoints     endpointDescs
 }
@@ -64,7 +65,7 @@ func newExporter(r *Recorder) *exporter {
 		read:  newSide("read", "Time that a read waited for the store, where it asked it."),
 		write: newSide("write", "Time from handing a write to the store to its outcome: queue, group and sync."),
 		answers: prometheus.NewDesc("partita_read_answers_total",
-			"Answers to reads, by how the cache took part: hit, miss, joined, refreshed, stale or bypass.", []string{"read", "cache"}, nil),
+			"Answers to reads, by how the cache took part: hit, miss, joined, refreshed, stale, shared or bypass.", []string{"read", "cache"}, nil),
 		done: prometheus.NewDesc("partita_write_outcomes_total",
 			"Outcomes of writes: done now, or replayed by their idempotency key.", []string{"write", "outcome"}, nil),
 		age: prometheus.NewDesc("partita_read_age_seconds",
@@ -75,6 +76,8 @@ func newExporter(r *Recorder) *exporter {
 			"How a part of the service is: 0 ok, 1 degraded, 2 down.", []string{"component"}, nil),
 		settling: prometheus.NewDesc("partita_accepted_duration_seconds",
 			"Time from accepting a write for later until it was carried out, or failed for good.", nil, nil),
+		shared: prometheus.NewDesc("partita_shared_cache_call_duration_seconds",
+			"Time that a call of the shared cache took, failed ones included.", nil, nil),
 		gauges:    gauges(r),
 		endpoints: newEndpointDescs(),
 	}
@@ -96,7 +99,7 @@ func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.store
 		ch <- s.errors
 	}
-	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state, e.settling} {
+	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state, e.settling, e.shared} {
 		ch <- d
 	}
 	for _, b := range e.business {
@@ -114,6 +117,9 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(e.info, prometheus.GaugeValue, 1, r.cfg.Model.Service, r.cfg.Version, r.cfg.Model.Revision)
 	for _, c := range r.health.Components() {
 		ch <- prometheus.MustNewConstMetric(e.state, prometheus.GaugeValue, float64(slices.Index([]State{OK, Degraded, Down}, c.State)), c.Name)
+	}
+	if r.cfg.Shared != nil {
+		ch <- r.sharedHistogram(e.shared)
 	}
 	row := make([]uint64, cellCount)
 	for i, p := range r.reads {

@@ -24,13 +24,14 @@ import (
 // Config is what a Recorder is made of. Only Model is required.
 type Config struct {
 	Model   *model.Model
-	Version string             // of the program, as shown to people
-	Store   store.Store        // nil: no figures of a store
-	Cache   func() cache.Stats // nil: no figures of a cache
-	DataDir string             // where the disk is looked at; "": the disk is not watched
-	Node    string             // the node's name among those of the service
-	Address string             // of its API, as others reach it; "": it has none
-	Shards  func() int         // the parts of the work behind commits that the node does; nil: none
+	Version string                 // of the program, as shown to people
+	Store   store.Store            // nil: no figures of a store
+	Cache   func() cache.Stats     // nil: no figures of a cache
+	Shared  func() cache.TierStats // nil: no second tier
+	DataDir string                 // where the disk is looked at; "": the disk is not watched
+	Node    string                 // the node's name among those of the service
+	Address string                 // of its API, as others reach it; "": it has none
+	Shards  func() int             // the parts of the work behind commits that the node does; nil: none
 }
 
 // Recorder takes measurements and hands them out. Make one with New, and Close it. It is safe for
@@ -47,6 +48,7 @@ type Recorder struct {
 	views     atomic.Pointer[func(context.Context) []ViewFigures]
 	endpoints atomic.Pointer[func() []EndpointFigures]
 	health    Health
+	shared    sharedCalls
 
 	tokens sync.Pool // a *int per processor: the shard to add to
 	dealt  atomic.Uint32

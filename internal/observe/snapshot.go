@@ -61,6 +61,7 @@ type Snapshot struct {
 	Business []Business `json:"business"`
 
 	Cache     *CacheFigures     `json:"cache,omitempty"`
+	Shared    *SharedFigures    `json:"shared_cache,omitempty"`
 	Store     *StoreFigures     `json:"store,omitempty"`
 	Accepted  *AcceptedFigures  `json:"accepted,omitempty"`
 	Views     []ViewFigures     `json:"views,omitempty"`
@@ -128,6 +129,7 @@ type Outcomes struct {
 	Refreshed uint64 `json:"refreshed"`
 	Stale     uint64 `json:"stale"`
 	Bypass    uint64 `json:"bypass"`
+	Shared    uint64 `json:"shared"`
 }
 
 // Business is one business metric.

@@ -2,11 +2,12 @@
 
 import { share, count } from './format.js'
 
-export const kinds = ['hit', 'refreshed', 'joined', 'miss', 'stale', 'bypass']
+export const kinds = ['hit', 'refreshed', 'shared', 'joined', 'miss', 'stale', 'bypass']
 
 export const meaning = {
   hit: 'from the cache, within fresh',
   refreshed: 'a hit that also started an early refresh',
+  shared: 'from the cache that the nodes share',
   joined: 'waited for a load that another request had started',
   miss: 'loaded from the store by this request',
   stale: 'older than fresh, because loading failed',
