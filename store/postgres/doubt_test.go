@@ -65,8 +65,10 @@ writes: {set: {upsert: account, input: [n]}}
 		t.Fatal(err)
 	}
 	said := &notebook{more: make(chan struct{}, 100)}
+	asked := &statements{}
+	t.Cleanup(func() { asked.check(t) })
 	s, err := Open(t.Context(), Config{
-		URL: server.Database(t), Model: m, Timeout: 700 * time.Millisecond,
+		URL: server.Database(t), Model: m, Timeout: 700 * time.Millisecond, tracer: asked.of(m),
 		Options: store.Options{
 			OnChange: func(*store.Change) { said.note("change") },
 			OnDoubt:  func(store.Partition, uint64) { said.note("doubt") },

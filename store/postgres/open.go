@@ -32,6 +32,8 @@ type Config struct {
 	store.Options
 	// Timeout bounds a statement on the server, whatever its caller does. Default: 10 s.
 	Timeout time.Duration
+
+	tracer pgx.QueryTracer // of tests: sees every statement
 }
 
 // Store is one node's way to the database. Make one with Open. It is safe for concurrent use.
@@ -81,6 +83,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fault.New(fault.InvalidInput, "The store's URL cannot be read; write postgres://user:password@host:port/database.")
 	}
 	prepare(base, c.Timeout)
+	base.ConnConfig.Tracer = c.tracer
 	s := &Store{
 		model: c.Model, queue: store.NewQueue(c.Queue, c.Group), options: c.Options, onChange: c.OnChange, timeout: c.Timeout,
 		books: map[*model.Family]*sqltext.Books{}, bulk: map[*model.Entity]*bulk{}, families: map[*model.Family]*familyBulk{},

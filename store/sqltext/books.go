@@ -63,7 +63,7 @@ func BooksOf(f *model.Family) *Books {
 		Outcome: `SELECT "fingerprint", "version", "at", "body" FROM ` + outcome + ` WHERE "partition" = $1 AND "hash" = $2`,
 		OutcomeInsert: `INSERT INTO ` + outcome +
 			` ("partition", "hash", "fingerprint", "version", "at", "body") VALUES ($1, $2, $3, $4, $5, $6)`,
-		OutcomesPrune: `DELETE FROM ` + outcome + ` WHERE ("partition", "hash") IN (SELECT "partition", "hash" FROM ` + outcome +
+		OutcomesPrune: `DELETE FROM ` + outcome + ` WHERE "partition" = $1 AND "hash" IN (SELECT "hash" FROM ` + outcome +
 			` WHERE "partition" = $1 AND "at" < $2 LIMIT $3)`,
 
 		Counter: `SELECT "n" FROM ` + counter + ` WHERE "partition" = $1 AND "entity" = $2 AND "field" = $3`,
