@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/partita-dev/partita/cache/redis"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/model"
 )
@@ -57,6 +58,11 @@ type Config struct {
 	// on loopback only.
 	Auth Auth
 
+	// SharedCache is the URL of a cache that the nodes share, Redis or Valkey, such as
+	// "redis://USER:PASSWORD@HOST:6379/0", or rediss:// for TLS. Default: none; each node has its own only.
+	SharedCache string
+	// SharedCacheTimeout bounds each call of the shared cache. Default: 25 ms.
+	SharedCacheTimeout time.Duration
 	// CacheBytes bounds the memory of the cache. Default: 64 MiB; at least 1 MiB.
 	CacheBytes int64
 	// MaxBody bounds the body of a request, in bytes. Default: 1 MiB.
@@ -170,6 +176,11 @@ func (c *Config) validate() error {
 	if n := len(c.AdminToken); n > 0 && n < 16 {
 		return fmt.Errorf("partita: Config.AdminToken has %d characters: give at least 16, such as the output of `openssl rand -hex 32`", n)
 	}
+	if c.SharedCache != "" {
+		if err := redis.Check(c.SharedCache); err != nil {
+			return fmt.Errorf("partita: Config.SharedCache: %w", err)
+		}
+	}
 	if n := len(c.Auth.Secret); n > 0 && n < 32 {
 		return fmt.Errorf("partita: Config.Auth.Secret has %d bytes: give at least 32, such as the output of `openssl rand -hex 32`", n)
 	}
@@ -187,7 +198,7 @@ func (c *Config) validate() error {
 		value time.Duration
 	}{
 		{"RequestTimeout", c.RequestTimeout}, {"HandlerTimeout", c.HandlerTimeout}, {"DrainTimeout", c.DrainTimeout},
-		{"KeepChanges", c.KeepChanges}, {"KeepOutcomes", c.KeepOutcomes},
+		{"KeepChanges", c.KeepChanges}, {"KeepOutcomes", c.KeepOutcomes}, {"SharedCacheTimeout", c.SharedCacheTimeout},
 	} {
 		if d.value < 0 {
 			return fmt.Errorf("partita: Config.%s is %v: give a duration above 0", d.field, d.value)

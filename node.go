@@ -82,7 +82,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
-	answers := cache.New(cache.Config{Bytes: c.CacheBytes})
+	tier, err := n.openSharedCache(&c)
+	if err != nil {
+		return nil, err
+	}
+	answers := cache.New(cacheConfig(&c, tier))
 	n.onClose(func(context.Context) error { answers.Close(); return nil })
 	books := work.Extend(a.model)
 	books.Hear(a.heard)
@@ -104,9 +108,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
-	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, DataDir: c.DataDir,
+	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
 		Node: n.name, Address: n.apiServer.url(), Shards: n.shards})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
+	n.startSharedCache(tier)
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
 		Version: Version(), Logger: c.Logger, Health: n.recorder.Health()})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/observe"
@@ -57,8 +58,10 @@ type serveCommand struct {
 
 	WebhookAllow []string `help:"Networks that webhooks may call although they are not public, separated by commas; the signing secrets are in PARTITA_WEBHOOK_SECRET." env:"PARTITA_WEBHOOK_ALLOW" sep:"," placeholder:"CIDR"`
 
-	CacheSize size `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
-	MaxBody   size `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
+	Cache        string        `help:"URL of a cache that the nodes share: redis://… or rediss://… for TLS." env:"PARTITA_CACHE" placeholder:"redis://HOST:PORT"`
+	CacheTimeout time.Duration `help:"How long a call of the shared cache may take." env:"PARTITA_CACHE_TIMEOUT" default:"25ms"`
+	CacheSize    size          `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
+	MaxBody      size          `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
 	LogFormat string `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" enum:"debug,info,warn,error" default:"info"`
@@ -93,8 +96,9 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	}
 	app, err := partita.Open(partita.Config{
 		Model: k.File, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
-		Auth:       partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
-		Webhooks:   hooks,
+		Auth:        partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
+		Webhooks:    hooks,
+		SharedCache: k.Cache, SharedCacheTimeout: k.CacheTimeout,
 		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {

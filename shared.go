@@ -1,0 +1,56 @@
+package partita
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/cache/redis"
+	"github.com/partita-dev/partita/internal/observe"
+)
+
+// openSharedCache makes the second cache tier; nil without one.
+func (n *node) openSharedCache(c *Config) (*redis.Tier, error) {
+	if c.SharedCache == "" {
+		return nil, nil
+	}
+	tier, err := redis.New(redis.Config{URL: c.SharedCache, Timeout: c.SharedCacheTimeout, Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("partita: Config.SharedCache: %w", err)
+	}
+	n.onClose(func(context.Context) error { tier.Close(); return nil })
+	return tier, nil
+}
+
+func cacheConfig(c *Config, tier *redis.Tier) cache.Config {
+	config := cache.Config{Bytes: c.CacheBytes}
+	if tier != nil {
+		config.Tier = tier
+	}
+	return config
+}
+
+// tierStats gives what tells the tier's figures; nil without one.
+func tierStats(tier *redis.Tier) func() cache.TierStats {
+	if tier == nil {
+		return nil
+	}
+	return tier.Stats
+}
+
+// startSharedCache connects the second tier. Until it is there, the node works without.
+func (n *node) startSharedCache(tier *redis.Tier) {
+	if tier == nil {
+		return
+	}
+	const part = "shared cache"
+	tell := func(s redis.State) {
+		if s.OK {
+			n.recorder.Health().Set(part, observe.OK, "")
+			return
+		}
+		n.recorder.Health().Set(part, observe.Degraded, s.Cause+"; each node loads for itself meanwhile")
+	}
+	tell(tier.State())
+	tier.Start(redis.Hooks{State: tell, Call: n.recorder.SharedCall})
+}
