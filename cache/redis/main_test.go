@@ -52,7 +52,6 @@ func patient(url string) redis.Config {
 type node struct {
 	*redis.Tier
 	news chan redis.State
-	logs *strings.Builder
 }
 
 func open(tb testing.TB, c redis.Config) *node {

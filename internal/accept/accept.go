@@ -1,5 +1,4 @@
-// Package accept takes writes that are carried out later, and carries them out (PROTOCOL rules
-// 14–17). An accepted write is a command on the message bus; what comes of it is an outcome in the
+// Package accept takes writes that are carried out later, and carries them out. An accepted write is a command on the message bus; what comes of it is an outcome in the
 // store, under the key of the operation, so it takes effect once however often it is tried.
 package accept
 

@@ -87,10 +87,9 @@ type beat struct {
 func (m *Members) Run(ctx context.Context) {
 	every := time.NewTicker(m.config.Every)
 	defer every.Stop()
-	last := time.Time{}
 	for first := true; ; first = false {
 		m.say(beat{Expects: first})
-		last = time.Now()
+		last := time.Now()
 		select {
 		case <-every.C:
 		case <-m.kick:

@@ -96,7 +96,7 @@ func (d *desk) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no such window: write window=10s, 1m, 5m, 1h or start.", http.StatusBadRequest)
 		return
 	}
-	writeJSON(w, d.snapshot(r.Context(), window), "")
+	writeJSON(w, d.snapshot(r.Context(), window))
 }
 
 // status gives the same for scripts and terminals: JSON, or text where it is asked for.
@@ -115,8 +115,8 @@ func (d *desk) serveAbout(w http.ResponseWriter, _ *http.Request) {
 	w.Write(d.about)
 }
 
-func writeJSON(w http.ResponseWriter, v any, indent string) {
-	body, err := json.MarshalIndent(v, "", indent)
+func writeJSON(w http.ResponseWriter, v any) {
+	body, err := json.MarshalIndent(v, "", "")
 	if err != nil {
 		http.Error(w, "The figures cannot be written as JSON; the log says why.", http.StatusInternalServerError)
 		return

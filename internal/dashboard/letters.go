@@ -68,7 +68,7 @@ func (o office) list(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []relay.Letter{}
 	}
-	writeJSON(w, LetterList{list, next}, "")
+	writeJSON(w, LetterList{list, next})
 }
 
 func (o office) inspect(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,7 @@ func (o office) inspect(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, err)
 		return
 	}
-	writeJSON(w, letter, "")
+	writeJSON(w, letter)
 }
 
 func (o office) order(do func(Letters, context.Context, ...string) (int, error)) http.Handler {
@@ -104,7 +104,7 @@ func (o office) order(do func(Letters, context.Context, ...string) (int, error))
 			writeFault(w, err)
 			return
 		}
-		writeJSON(w, done, "")
+		writeJSON(w, done)
 	})
 }
 

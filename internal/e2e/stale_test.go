@@ -66,8 +66,8 @@ type checker struct {
 	stopped atomic.Bool
 
 	reads, failed, staleAnswers, demanded atomic.Int64
-	old                                    atomic.Int64
-	writes, unsure                         atomic.Int64
+	old                                   atomic.Int64
+	writes, unsure                        atomic.Int64
 }
 
 // TestNoAnswerIsOlderThanItsBound watches three nodes under writes, faults of the messages between them,

@@ -13,7 +13,6 @@ type merge struct {
 	whole   []uint64 // all patterns of all nodes, cache outcomes of reads only
 	row     []uint64 // scratch: one pattern of all nodes
 	one     []uint64 // scratch: one pattern of one node
-	seconds float64
 	rate    float64
 }
 

@@ -101,7 +101,7 @@ func (s *Server) Run() error {
 		select { // the server's readiness has no signal
 		case <-ctx.Done():
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("Redis does not answer: %s", text)
+			return fmt.Errorf("no answer from Redis: %s", text)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -155,8 +155,8 @@ func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	s.cmd.Process.Kill() //nolint:errcheck // it may be gone already
+	s.cmd.Wait()         //nolint:errcheck // it was killed
 	s.cmd = nil
 }
 
@@ -170,14 +170,14 @@ func (s *Server) signal(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd != nil {
-		s.cmd.Process.Signal(sig)
+		s.cmd.Process.Signal(sig) //nolint:errcheck // it may be gone already
 	}
 }
 
 // Remove kills the server and deletes its files.
 func (s *Server) Remove() {
 	s.Kill()
-	os.RemoveAll(s.dir)
+	os.RemoveAll(s.dir) //nolint:errcheck // of the temporary folder
 }
 
 // Addr gives the server's address, for a proxy in front of it.

@@ -16,7 +16,7 @@ import (
 	"github.com/partita-dev/partita/store"
 )
 
-// following carries out the writes that follow some events (PROTOCOL rule 20). Each has a key made
+// following carries out the writes that follow some events. Each has a key made
 // from the event that it follows, so that it is done once. Those that follow events of one partition
 // in one other partition are done in the order of the events, or not at all until that is possible.
 type following struct {
@@ -90,7 +90,7 @@ func (f *following) hold(o *occurrence, cause error) {
 
 // expand prepares the writes that follow one event.
 func (f *following) expand(o *occurrence) {
-	switch cause, over, wait := f.events.tries.state(o.ID, f.events.now()); {
+	switch over, wait, cause := f.events.tries.state(o.ID, f.events.now()); {
 	case over:
 		f.state[o].dead = cause
 		return
@@ -343,13 +343,13 @@ func (t *tries) failed(id string, err error, now time.Time) {
 	t.counts[id] = failures{n + 1, now.Add(tryPause << n), err}
 }
 
-// state gives the last failure of what follows an event, if there was one, whether it is given up,
-// and whether the time of the next try has not come.
-func (t *tries) state(id string, now time.Time) (cause error, over, wait bool) {
+// state tells of what follows an event whether it is given up, whether the time of the next try has
+// not come, and its last failure, if there was one.
+func (t *tries) state(id string, now time.Time) (over, wait bool, cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.counts[id]
-	return x.last, x.n >= mostTries, now.Before(x.next)
+	return x.n >= mostTries, now.Before(x.next), x.last
 }
 
 func (t *tries) forget(id string) {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -50,9 +51,7 @@ func (m *marks) snapshot() map[store.Partition]uint64 {
 		return nil
 	}
 	all := make(map[store.Partition]uint64, len(m.waiting)+len(m.going))
-	for p, n := range m.going {
-		all[p] = n
-	}
+	maps.Copy(all, m.going)
 	for p, n := range m.waiting {
 		all[p] = max(all[p], n)
 	}

@@ -129,7 +129,7 @@ func (d *desk) recording(batch []result, after []*Job) *store.Write {
 	return w
 }
 
-// sweep counts the jobs anew, and deletes dead letters that are too old.
+// sweep counts the jobs anew, and deletes dead letters that are too old, and old changes of jobs.
 func (d *desk) sweep(ctx context.Context, now time.Time) error {
 	const pages = 8 // beyond that the figures say "at least"
 	counts := map[string]Count{}
@@ -158,7 +158,13 @@ func (d *desk) sweep(ctx context.Context, now time.Time) error {
 	d.mu.Lock()
 	d.counts = counts
 	d.mu.Unlock()
-	return d.commit(ctx, d.events.keep(d.shard, nil, old))
+	if err := d.commit(ctx, d.events.keep(d.shard, nil, old)); err != nil {
+		return err
+	}
+	// Nobody follows the changes of jobs, and there are many.
+	const kept = time.Minute
+	_, err := d.events.store.Prune(ctx, d.events.bucketOf(d.shard), now.Add(-kept), now.Add(-kept))
+	return err
 }
 
 func (c *Count) add(j *Job, n int) {

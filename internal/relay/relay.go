@@ -1,6 +1,6 @@
 // Package relay follows the change log and carries out what comes after a commit: views and folds,
 // writes in other partitions, deliveries. Every effect is recorded where it takes place, so that it
-// happens once although the relay may see a change more than once (PROTOCOL rules 18–22).
+// happens once although the relay may see a change more than once.
 package relay
 
 import (

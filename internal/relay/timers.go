@@ -211,8 +211,8 @@ func (t *timers) set(tx store.Tx, x *timer, due time.Time) error {
 }
 
 // data is what the event of a schedule carries.
-func (x *timer) data(nominal time.Time) []byte {
-	b := model.AppendJSON([]byte(`{"schedule":`), model.String(x.name))
+func (t *timer) data(nominal time.Time) []byte {
+	b := model.AppendJSON([]byte(`{"schedule":`), model.String(t.name))
 	b = model.AppendJSON(append(b, `,"at":`...), model.Time(nominal))
 	return append(b, '}')
 }

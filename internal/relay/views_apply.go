@@ -66,7 +66,7 @@ func (a *application) add(c *contribution, s viewStep) {
 }
 
 // apply does the write: of each source what is not yet in the view, and the version up to which it
-// is then (PROTOCOL rule 19).
+// is then.
 func (a *application) apply(tx store.Tx) error {
 	deltas := map[string]*viewStep{}
 	var folds []*viewStep

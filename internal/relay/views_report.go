@@ -174,7 +174,7 @@ func Alone(ctx context.Context, s store.Store, holder string) (leave func(), ok 
 			case <-keep.Done():
 				return
 			case <-every.C:
-				s.Lease(keep, holder, lease, leaseNames()...) // one that fails is not needed: the next is in time
+				s.Lease(keep, holder, lease, leaseNames()...) //nolint:errcheck // one that fails is not needed: the next is in time
 			}
 		}
 	})
@@ -183,7 +183,7 @@ func Alone(ctx context.Context, s store.Store, holder string) (leave func(), ok 
 		wg.Wait()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		s.Unlease(last, holder, leaseNames()...) // what is not given back ends by itself
+		s.Unlease(last, holder, leaseNames()...) //nolint:errcheck // what is not given back ends by itself
 	}
 	if len(held) < Shards {
 		leave()

@@ -240,9 +240,9 @@ func (w *world) put(owner string, rows map[int64][]model.Value) {
 // want works out, in its own way, the rows of a view as lines.
 func (w *world) want(view string) []string {
 	type fold struct {
-		rows                int
-		n, price, ratio     big.Rat
-		ns, prices, weights int64
+		rows            int
+		n, price, ratio big.Rat
+		ns, weights     int64
 	}
 	folds := map[string]*fold{}
 	var lines []string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,9 +77,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		if r.URL.Path == "/elsewhere" {
 			t.Error("a redirect was followed")
 		}
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 	}))
 	defer srv.Close()
