@@ -116,6 +116,7 @@ type Bus struct {
 	lanes   [Shards]lane          // by log
 	done    [Shards]atomic.Uint64 // by shard: the last group that was done, as far as this process knows
 	poison  hook[func(context.Context, []byte) error]
+	alone   sync.RWMutex // held by a command under suspicion; shared by all others at work
 	hints   hintCount
 	refusal atomic.Pointer[refusal] // nil: the last message was stored
 

@@ -38,7 +38,7 @@ func (r *reader) gather(first message, arrived <-chan message) *gathered {
 
 // plain tells that a group needs no note before it is handed over: see attempts.start.
 func (r *reader) plain(m message) bool {
-	return m.seq > r.found || !r.suspect && r.attempt.Command == laterGroup && r.attempt.Crashes > 0
+	return m.seq > r.found || r.wrote && r.attempt.covers(m.seq)
 }
 
 // add takes in the commands of a message; false where it is damaged.
@@ -57,11 +57,11 @@ func (r *reader) add(g *gathered, m message) bool {
 func (r *reader) groups(ctx context.Context, g *gathered) error {
 	done := 0 // commands
 	if len(g.ends) > 1 && len(g.commands) > 0 {
-		n, err := r.try(ctx, g.commands)
+		n, err := r.tryBesides(ctx, g.commands)
 		done = n
-		if err != nil && !errors.Is(err, errCrashed) && g.messages[0].seq <= r.found {
+		if err != nil && !errors.Is(err, errCrashed) {
 			a := attempts{reader: r, seq: g.messages[0].seq}
-			a.calm(ctx, attempt{Command: laterGroup})
+			a.rest(ctx)
 		}
 		if err != nil {
 			backOff(ctx, handlePause)

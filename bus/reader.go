@@ -29,8 +29,9 @@ const (
 // A command for which handle fails is handed over again after a pause, and none overtakes it. A
 // group that is done is deleted from the log, in the background and some at a time: after a crash,
 // or when two nodes read one shard for a while, handle meets commands again that it has done, in
-// order. A command that panics or ends the process five times is given to the function of OnPoison
-// and then passed over. The bytes are valid until handle returns.
+// order. A command that panics or ends the process five times, while no other is at work, is given to
+// the function of OnPoison and then passed over; a few more crashes may be needed before, to find it in
+// a long log. The bytes are valid until handle returns.
 func (b *Bus) Commands(ctx context.Context, shard int, handle func(context.Context, []byte) error) error {
 	return b.CommandGroups(ctx, shard, func(ctx context.Context, commands [][]byte) (int, error) {
 		for i, command := range commands {
@@ -98,8 +99,8 @@ type reader struct {
 	created  time.Time     // of the stream that positions count in
 	found    uint64        // the last group that was in the log when the reader came to it
 	attempt  attempt       // as it is written down
-	suspect  bool          // a worker before this one crashed at one of the groups found
-	credit   int           // crashes that are nobody's yet
+	wrote    bool          // by this reader
+	suspicion
 }
 
 // session reads from one consumer until that breaks.
@@ -196,7 +197,7 @@ func receive(ctx context.Context, messages jetstream.MessagesContext, to chan<- 
 
 // begin looks at a log for the first time.
 func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err error) {
-	r.created, r.found, r.suspect, r.credit = info.Created, 0, false, 0
+	r.created, r.found, r.wrote = info.Created, 0, false
 	r.doneTo(0)
 	if r.attempt, err = r.readAttempt(ctx); err != nil {
 		r.created = time.Time{} // and again
@@ -205,12 +206,7 @@ func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err err
 	if info.State.Msgs > 0 {
 		r.found = info.State.LastSeq
 	}
-	if r.attempt.Crashes > 0 {
-		r.suspect = true
-		if r.attempt.Command == laterGroup {
-			r.credit = r.attempt.Crashes
-		}
-	}
+	r.suspicion = suspect(r.attempt)
 	r.doneTo(max(r.attempt.done(), max(info.State.FirstSeq, 1)-1))
 	return nil
 }
@@ -218,21 +214,6 @@ func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err err
 func (r *reader) log() jetstream.StreamConfig { return r.bus.commandStream(r.bus.logOf(r.shard)) }
 
 func (r *reader) position() *atomic.Uint64 { return &r.bus.done[r.shard] }
-
-func (r *reader) doneTo(group uint64) {
-	r.position().Store(group)
-	r.due()
-}
-
-// allDone gives the last group of the log that is done by every shard.
-func (r *reader) allDone() uint64 {
-	first, end := r.bus.shardsOf(r.bus.logOf(r.shard))
-	done := r.bus.done[first].Load()
-	for shard := first + 1; shard < end; shard++ {
-		done = min(done, r.bus.done[shard].Load())
-	}
-	return done
-}
 
 // drop gives a consumer back, when the bus is there to take it.
 func (r *reader) drop(stream jetstream.Stream, consumer string) {
@@ -300,6 +281,13 @@ func (r *reader) try(ctx context.Context, commands [][]byte) (n int, err error) 
 	return n, err
 }
 
+// tryBesides is try besides other shards, while none has a command under suspicion at work.
+func (r *reader) tryBesides(ctx context.Context, commands [][]byte) (int, error) {
+	r.bus.alone.RLock()
+	defer r.bus.alone.RUnlock()
+	return r.try(ctx, commands)
+}
+
 // giveUp hands a command that cannot be handled to the function of OnPoison, until that takes it.
 func (r *reader) giveUp(ctx context.Context, command []byte) error {
 	for pause := handlePause; ; pause = backOff(ctx, pause) {
@@ -327,57 +315,4 @@ func backOff(ctx context.Context, pause time.Duration) time.Duration {
 	case <-ctx.Done():
 	}
 	return min(2*pause, handlePauseMax)
-}
-
-// deleteDone deletes groups that are done, many at a time under load, since each deletion is synced.
-// When ctx ends it does so a last time.
-func (r *reader) deleteDone(ctx context.Context) {
-	deleted := uint64(0)
-	for {
-		select {
-		case <-r.finished:
-		case <-ctx.Done():
-		}
-		if r.bus.link.wait(ctx) == nil {
-			deleted = r.deleteTo(ctx, deleted)
-		}
-		timer := time.NewTimer(donePause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			if on, _ := r.bus.link.now(); on {
-				r.deleteTo(last, deleted)
-			}
-			return
-		}
-	}
-}
-
-// deleteTo deletes what is done; deleted is how far that was already. Where it fails, it is due again.
-func (r *reader) deleteTo(ctx context.Context, deleted uint64) uint64 {
-	done := r.allDone()
-	if done == 0 || done == deleted {
-		return deleted
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	stream, err := r.bus.stream(ctx, r.log())
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSequence(done+1))
-	}
-	if err != nil {
-		r.due()
-		return deleted
-	}
-	return done
-}
-
-func (r *reader) due() {
-	select {
-	case r.finished <- struct{}{}:
-	default:
-	}
 }

@@ -82,8 +82,7 @@ type trial struct {
 type trialNode struct {
 	*cache.Cache
 	own, inbox []trialMessage
-	delivered  [rules.Tags]int // over restarts
-	told       [rules.Tags]int // since the start
+	delivered  [rules.Tags]int
 	floods     int
 }
 
@@ -155,7 +154,7 @@ func (w *trial) note(format string, args ...any) {
 }
 
 // given holds an answer against the promises.
-func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o cache.Outcome, arrived, acked, delivered, told int) {
+func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o cache.Outcome, arrived, acked, delivered int) {
 	taken, err := strconv.Atoi(a.ETag)
 	if err != nil {
 		w.broken = err.Error()
@@ -165,16 +164,9 @@ func (w *trial) given(n *trialNode, which int, t rules.Terms, a *cache.Answer, o
 		Terms: t, Tag: trialTag(which), Version: int(a.Version), Taken: taken,
 		Now: w.now(), Arrived: arrived, Acked: acked, Delivered: delivered,
 	}
-	offered := a.Visit == cache.Found
-	if offered { // of what another node loaded, a node that was started anew knows nothing
-		g.Delivered = told
-	}
 	switch o {
 	case cache.Hit, cache.Refreshed:
 		g.Outcome, g.Arrived, g.Delivered = rules.Hit, g.Now, n.delivered[g.Tag]
-		if offered {
-			g.Delivered = n.told[g.Tag]
-		}
 	case cache.Stale:
 		g.Outcome = rules.Help
 	default:
@@ -201,7 +193,7 @@ func (w *trial) read() {
 	}
 	patience := time.Duration(1+w.choose(16)) * time.Second
 	w.note("a reader on node %d asks for answer %d on terms %+v", i, which, t)
-	arrived, acked, delivered, told := w.now(), w.acked, n.delivered[trialTag(which)], n.told[trialTag(which)]
+	arrived, acked, delivered := w.now(), w.acked, n.delivered[trialTag(which)]
 	key := fmt.Sprint(which)
 	go func() {
 		a, o, ok := n.Lookup([]byte("p"), []byte(key), trialTerms(t))
@@ -221,7 +213,7 @@ func (w *trial) read() {
 			return
 		}
 		w.note("… answer %d on node %d: version %d, outcome %d", which, i, a.Version, o)
-		w.given(n, which, t, a, o, arrived, acked, delivered, told)
+		w.given(n, which, t, a, o, arrived, acked, delivered)
 	}()
 }
 
@@ -340,7 +332,6 @@ func (w *trial) apply(n *trialNode, m trialMessage) {
 	for tag := range rules.Tags {
 		if w.history.Touches(m.version, tag) {
 			n.delivered[tag] = max(n.delivered[tag], m.version)
-			n.told[tag] = max(n.told[tag], m.version)
 			if !m.foreign {
 				msg.Tags = append(msg.Tags, model.Tag(tag))
 			}
@@ -398,7 +389,7 @@ func (w *trial) lookAtAll() {
 				for _, least := range []int{0, w.history.Head() - 1, w.history.Head(), w.history.Head() + 1} {
 					t := rules.Terms{Fresh: fresh, Min: max(least, 0)}
 					if a, o, ok := lookup(n.Cache, "p", fmt.Sprint(which), trialTerms(t)); ok {
-						w.given(n, which, t, a, o, 0, 0, 0, 0)
+						w.given(n, which, t, a, o, 0, 0, 0)
 						if w.broken != "" {
 							w.note("node %d would give answer %d", i, which)
 							return

@@ -6,13 +6,15 @@ import (
 )
 
 // heard remembers when this node was last told of a change to a partition, whether anything of it
-// was resident or not. An answer that another node loaded may lack a change that this node knew of
-// and has forgotten; one that was read after the node was told cannot. Partitions share a slot by
-// their hash, which makes the time of some later than it was: then an answer is loaded that
-// need not be. A nil heard remembers nothing.
+// was resident or not; or when the node was started, before which it was told of what it does not
+// remember. An answer that another node loaded may lack such a change. One that was read later
+// cannot: it is one that this node might have loaded itself.
+//
+// Partitions share a slot by their hash, which makes the time of some later than it was: then an
+// answer is loaded that need not be.
 type heard struct {
 	began time.Time
-	slots []atomic.Int64 // nanoseconds since began; 0: never
+	slots []atomic.Int64 // nanoseconds since began
 }
 
 const heardSlots = 1 << 17 // 1 MiB
@@ -25,12 +27,12 @@ func (h *heard) slot(partition uint64) *atomic.Int64 {
 	return &h.slots[(partition>>16)%heardSlots] // the low bits chose the shard
 }
 
-// note takes down that the node is being told now.
+// note takes down that the node is being told now. A nil heard remembers nothing.
 func (h *heard) note(partition uint64) {
 	if h == nil {
 		return
 	}
-	now, slot := max(int64(time.Since(h.began)), 1), h.slot(partition)
+	now, slot := int64(time.Since(h.began)), h.slot(partition)
 	for {
 		last := slot.Load()
 		if last >= now || slot.CompareAndSwap(last, now) {
@@ -39,13 +41,7 @@ func (h *heard) note(partition uint64) {
 	}
 }
 
-// last gives when the node was last told; the zero time for never.
+// last gives when the node was last told, or started.
 func (h *heard) last(partition uint64) time.Time {
-	if h == nil {
-		return time.Time{}
-	}
-	if n := h.slot(partition).Load(); n > 0 {
-		return h.began.Add(time.Duration(n))
-	}
-	return time.Time{}
+	return h.began.Add(time.Duration(h.slot(partition).Load()))
 }

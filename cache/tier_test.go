@@ -11,10 +11,11 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// fakeTier gives the same offer to all who ask, after a while, and takes down what it is told.
+// fakeTier gives the same offer, that old, to all who ask, after a while, and takes down what it is told.
 type fakeTier struct {
 	mu    sync.Mutex
 	takes time.Duration
+	age   time.Duration
 	offer cache.Offer
 	wants []cache.Want
 	done  []*cache.Answer
@@ -26,10 +27,12 @@ func (f *fakeTier) Fetch(_ context.Context, _ string, w cache.Want) cache.Offer 
 	f.wants = append(f.wants, w)
 	o := f.offer
 	f.mu.Unlock()
+	asked := time.Now()
 	time.Sleep(f.takes)
-	if a := o.Answer; a != nil {
-		b := *a
-		o.Answer = &b
+	if o.Answer != nil {
+		a := *o.Answer
+		a.Time = asked.Add(-f.age)
+		o.Answer = &a
 	}
 	return o
 }
@@ -42,9 +45,16 @@ func (f *fakeTier) Done(_ context.Context, _ string, _ cache.Ticket, a *cache.An
 
 // offers makes a tier that offers an answer of a version, that old.
 func offers(version uint64, age time.Duration) *fakeTier {
-	return &fakeTier{offer: cache.Offer{Asked: true, Answer: &cache.Answer{
-		Body: []byte("offered"), Found: true, Version: version, Time: time.Now().Add(-age),
+	return &fakeTier{age: age, offer: cache.Offer{Asked: true, Answer: &cache.Answer{
+		Body: []byte("offered"), Found: true, Version: version,
 	}}}
+}
+
+// besides makes a cache with a second tier, that has been there for long.
+func besides(t *testing.T, tier cache.Tier) *cache.Cache {
+	c := newCache(t, cache.Config{Tier: tier})
+	time.Sleep(time.Hour)
+	return c
 }
 
 // shares is a loader whose answers may be shared.
@@ -68,7 +78,7 @@ func outcome(t *testing.T, c *cache.Cache, terms cache.Terms, l cache.Loader) (s
 
 func TestOfferIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, cache.Config{Tier: offers(5, 20*time.Second)})
+		c := besides(t, offers(5, 20*time.Second))
 		if body, o := outcome(t, c, minute, sharing(5, "loaded")); body != "offered" || o != cache.Shared {
 			t.Fatalf("%q, outcome %v", body, o)
 		}
@@ -90,12 +100,12 @@ func TestWhoNeverAsksTheSecondTier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := offers(5, time.Second)
 		for name, terms := range map[string]cache.Terms{"strong": strong, "strong with stale": {Stale: time.Minute}} {
-			c := newCache(t, cache.Config{Tier: tier})
+			c := besides(t, tier)
 			if body, o := outcome(t, c, terms, sharing(5, "loaded")); body != "loaded" || o != cache.Bypass {
 				t.Errorf("%s: %q, outcome %v", name, body, o)
 			}
 		}
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		if body, o := outcome(t, c, minute, answers(5, "a row of a rule")); body != "a row of a rule" || o != cache.Miss {
 			t.Errorf("what is not to be shared: %q, outcome %v", body, o)
 		}
@@ -110,7 +120,7 @@ func TestStrongReaderBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := offers(5, time.Second)
 		tier.takes = time.Second
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		var readers sync.WaitGroup
 		readers.Go(func() {
 			if body, o := outcome(t, c, minute, sharing(6, "loaded")); body != "offered" || o != cache.Shared {
@@ -138,7 +148,7 @@ func TestOfferMustBeCurrent(t *testing.T) {
 		}{"touched": {[]int{1}, false}, "not touched": {[]int{2}, true}} {
 			tier := offers(5, time.Second)
 			tier.takes = time.Second
-			c := newCache(t, cache.Config{Tier: tier})
+			c := besides(t, tier)
 			must(t, c, "p", "other", 3, minute, answers(5, "other")) // the record knows all from 5 on
 			var readers sync.WaitGroup
 			readers.Go(func() {
@@ -166,9 +176,8 @@ func TestOfferMustBeCurrent(t *testing.T) {
 // What was known of a partition is forgotten with its record; when it was known is not.
 func TestOfferMustBeNewerThanWhatWasForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tier := offers(5, 0)
-		c := newCache(t, cache.Config{Tier: tier})
-		time.Sleep(time.Second)
+		tier := offers(5, 2*time.Second)
+		c := besides(t, tier)
 		c.Apply(cache.Message{Partition: "p", Version: 6}) // nothing of it is resident
 		time.Sleep(time.Second)
 		if body, o := outcome(t, c, minute, sharing(6, "loaded")); o != cache.Miss {
@@ -178,9 +187,21 @@ func TestOfferMustBeNewerThanWhatWasForgotten(t *testing.T) {
 			t.Errorf("the tier was not told since when an answer is of use: %+v", w)
 		}
 		c.Expire()
-		tier.offer.Answer.Time = time.Now().Add(-time.Second / 2)
+		tier.age = time.Second / 2
 		if _, o := outcome(t, c, minute, sharing(6, "loaded")); o != cache.Shared {
 			t.Fatalf("an answer from after the change: outcome %v", o)
+		}
+	})
+}
+
+// A node that was started anew does not know what it had been told before.
+func TestOfferMustBeNewerThanTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := offers(5, 2*time.Second)
+		c := newCache(t, cache.Config{Tier: tier})
+		time.Sleep(time.Second)
+		if _, o := outcome(t, c, minute, sharing(6, "loaded")); o != cache.Miss {
+			t.Fatalf("an answer from before the node's start: outcome %v", o)
 		}
 	})
 }
@@ -192,7 +213,7 @@ func TestOfferMustMeetTheTerms(t *testing.T) {
 			"fresh":   {Fresh: 5 * time.Second},
 		} {
 			tier := offers(5, 10*time.Second)
-			c := newCache(t, cache.Config{Tier: tier})
+			c := besides(t, tier)
 			if _, o := outcome(t, c, terms, sharing(6, "loaded")); o != cache.Miss {
 				t.Errorf("%s: outcome %v", name, o)
 			}
@@ -208,7 +229,7 @@ func TestReaderWhomTheOfferDoesNotServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := offers(5, 10*time.Second)
 		tier.takes = time.Second
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		var readers sync.WaitGroup
 		for _, terms := range []cache.Terms{minute, {Fresh: time.Minute, Min: 6}, {Fresh: 5 * time.Second}} {
 			readers.Go(func() {
@@ -229,7 +250,7 @@ func TestReaderWhomTheOfferDoesNotServe(t *testing.T) {
 func TestWhatIsLoadedIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := &fakeTier{offer: cache.Offer{Asked: true, Ticket: cache.Ticket{Token: "mine"}}}
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		a, o, err := c.Load(t.Context(), "p", "a", 1, minute, sharing(6, "loaded"))
 		if err != nil || o != cache.Miss || a.Visit != cache.Missed {
 			t.Fatalf("outcome %v, visit %v, %v", o, a.Visit, err)
@@ -252,7 +273,7 @@ func TestWhatIsLoadedIsShared(t *testing.T) {
 func TestStaleFromTheSecondTier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := offers(5, 5*time.Minute)
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		terms := cache.Terms{Fresh: time.Minute, Stale: 10 * time.Minute}
 		if body, o := outcome(t, c, terms, shares{away}); body != "offered" || o != cache.Stale {
 			t.Fatalf("%q, outcome %v", body, o)
@@ -280,7 +301,7 @@ func TestOfferAcrossAnExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := offers(5, time.Second)
 		tier.takes = time.Second
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		var readers sync.WaitGroup
 		readers.Go(func() {
 			if _, o := outcome(t, c, minute, sharing(6, "loaded")); o != cache.Miss {
@@ -297,10 +318,10 @@ func TestOfferAcrossAnExpiry(t *testing.T) {
 func TestRefreshTakesWhatAnotherLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := &fakeTier{}
-		c := newCache(t, cache.Config{Tier: tier})
+		c := besides(t, tier)
 		must(t, c, "p", "a", 1, minute, sharing(5, "loaded"))
 		time.Sleep(50 * time.Second)
-		tier.offer = offers(5, 10*time.Second).offer
+		tier.offer, tier.age = offers(5, 0).offer, 10*time.Second
 		c.Refresh("p", "a", 1, sharing(5, "loaded again"))
 		synctest.Wait()
 		if a, _, ok := lookup(c, "p", "a", minute); !ok || string(a.Body) != "offered" {

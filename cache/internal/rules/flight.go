@@ -16,7 +16,6 @@ type reader struct {
 	known       int // the version from which an answer has every change that the node knew
 	acked       int // the newest commit that was acknowledged, on any node
 	delivered   int // the newest change to the answer whose message the node had taken in
-	told        int // likewise, since its last start
 	direct      bool
 }
 
@@ -150,9 +149,9 @@ func (w *World) sees(f *flight, r *reader, upTo int) bool {
 // fallBack answers a reader whose load failed, if what is at hand will do.
 func (w *World) fallBack(r *reader) {
 	n := w.nodes[r.node]
-	r.at, r.acked, r.delivered, r.told = w.now, 0, 0, 0
+	r.at, r.acked, r.delivered = w.now, 0, 0
 	if a := n.hit(r.which, r.terms, w.now, w.without); a != nil {
-		r.delivered, r.told = n.delivered[tagOf(r.which)], n.told[tagOf(r.which)]
+		r.delivered = n.delivered[tagOf(r.which)]
 		w.answered(r, a, Hit)
 	} else if a := n.help(r.which, r.terms, w.now, w.without); a != nil {
 		w.answered(r, a, Help)

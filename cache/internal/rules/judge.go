@@ -16,9 +16,6 @@ func (w *World) breach(r *reader, a *answer, o Outcome) string {
 		Terms: r.terms, Outcome: o, Tag: tagOf(r.which), Version: a.version, Taken: a.taken,
 		Now: w.now, Arrived: r.at, Acked: r.acked, Delivered: r.delivered,
 	}
-	if a.second { // of what another node loaded, a node that was started anew knows nothing
-		g.Delivered = r.told
-	}
 	if a.life != w.life {
 		return fmt.Sprintf("an answer of incarnation %d, while the store is %d", a.life, w.life)
 	}
@@ -41,7 +38,7 @@ func (w *World) Check() string {
 }
 
 func (w *World) checkAnswer(i int, n *node, which int) {
-	r := reader{node: i, which: which, at: w.now, acked: w.acked, delivered: n.delivered[tagOf(which)], told: n.told[tagOf(which)]}
+	r := reader{node: i, which: which, at: w.now, acked: w.acked, delivered: n.delivered[tagOf(which)]}
 	for minimum := range w.history.Head() + 2 {
 		for _, fresh := range []int{0, 1, 3, 8} {
 			r.terms = Terms{Fresh: fresh, Min: minimum}

@@ -10,11 +10,11 @@ type node struct {
 	slept   int       // how far its monotonic clock is behind the time
 
 	delivered [Tags]int // by tag the newest change whose message was taken in, over restarts
-	told      [Tags]int // likewise, since the last start
-	heard     int       // its clock when a message was last taken in; -1: never
+	heard     int       // its clock when a message was last taken in, or when it was started
 }
 
-func newNode() *node { return &node{heard: -1} }
+// newNode starts a node at a time.
+func newNode(now int) *node { return &node{heard: now} }
 
 type message struct {
 	version int

@@ -39,7 +39,7 @@ const (
 	Newer       // what is newer is not replaced: by version, then by time
 	Used        // an answer's age is the tier's own time since it was put, and what the writer had used up
 	Current     // an offer is taken only if no change is known that it lacks
-	Heard       // … also of those that the node was told before the record came: the offer was read later
+	Heard       // … also of those that the node was told before the record came, or before it was started: the offer was read later
 	Incarnation // keys carry the store's incarnation
 	Offered     // an offer was not read after the flight's start: it must meet the terms of all who wait
 	Direct      // strong readers do not board a flight that may be answered by an offer

@@ -185,7 +185,7 @@ func (w *World) restore(c Choose) {
 	w.history.Cut(c(w.history.Head()))
 	w.acked = min(w.acked, w.history.Head())
 	for i := range w.nodes {
-		w.nodes[i] = newNode()
+		w.nodes[i] = newNode(w.now)
 	}
 	w.note("the store is restored at version %d, as incarnation %d", w.history.Head(), w.life)
 }

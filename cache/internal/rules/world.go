@@ -35,7 +35,7 @@ type World struct {
 func New(without Rule, second, tracing bool) *World {
 	w := &World{without: without, second: second, tier: map[key]*kept{}, tracing: tracing}
 	for i := range w.nodes {
-		w.nodes[i] = newNode()
+		w.nodes[i] = newNode(0)
 	}
 	return w
 }
@@ -138,7 +138,6 @@ func (w *World) take(n *node, m message) {
 	for t, touched := range m.touched {
 		if touched {
 			n.delivered[t] = max(n.delivered[t], m.version)
-			n.told[t] = max(n.told[t], m.version)
 		}
 	}
 	n.heard = n.clock(w.now)
@@ -165,7 +164,7 @@ func (w *World) read(c Choose) {
 	if c(3) == 2 {
 		r.terms.Min = c(w.history.Head() + 2) // beyond the head as well: a token may be forged
 	}
-	r.delivered, r.told = n.delivered[tagOf(r.which)], n.told[tagOf(r.which)]
+	r.delivered = n.delivered[tagOf(r.which)]
 	r.direct = r.terms.Fresh == 0
 	if n.rec != nil {
 		r.known = n.rec.needs(r.which)
@@ -267,7 +266,7 @@ func (w *World) evict(c Choose) {
 func (w *World) restart(c Choose) {
 	n, i := w.node(c)
 	w.note("node %d restarts", i)
-	w.nodes[i] = newNode()
+	w.nodes[i] = newNode(w.now)
 	w.nodes[i].inbox, w.nodes[i].delivered = n.inbox, n.delivered
 }
 
