@@ -242,7 +242,7 @@ func (w *world) want(view string) []string {
 	type fold struct {
 		rows            int
 		n, price, ratio big.Rat
-		ns, weights     int64
+		ns              int64
 	}
 	folds := map[string]*fold{}
 	var lines []string
