@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	readAhead      = 16  // messages
-	enough         = 128 // commands that are handed over at once, where so many wait
-	heartbeat      = 2 * time.Second
+	readAhead      = 16               // messages
+	enough         = 128              // commands that are handed over at once, where so many wait
+	quiet          = time.Second      // without a message, and the server is asked what it has given
+	pullExpiry     = time.Minute      // of a request for messages
+	pullHeartbeat  = 30 * time.Second // the longest there is: heartbeats take the room of messages while a handler is slow
 	readerForgets  = 30 * time.Second // the server drops a reader that is gone
 	handlePause    = 20 * time.Millisecond
 	handlePauseMax = 2 * time.Second
@@ -131,7 +133,8 @@ func (r *reader) session(ctx context.Context) error {
 		return err
 	}
 	defer r.drop(stream, consumer.CachedInfo().Name)
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(heartbeat))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead),
+		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
 		return err
 	}
@@ -139,20 +142,22 @@ func (r *reader) session(ctx context.Context) error {
 
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if on, changed := b.link.now(); on {
-		go func() {
-			select {
-			case <-changed:
-				cancel()
-			case <-reading.Done():
-			}
-		}()
+	on, changed := b.link.now()
+	if !on {
+		return errAway
 	}
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-reading.Done():
+		}
+	}()
 	arrived := make(chan message, readAhead)
 	var broken error
 	go func() {
 		defer close(arrived)
-		broken = receive(reading, messages, arrived)
+		broken = receive(reading, consumer, messages, arrived)
 	}()
 	defer func() {
 		cancel()
@@ -173,26 +178,66 @@ type message struct {
 	body []byte
 }
 
+var (
+	errAway = errors.New("the connection broke")
+	errGap  = errors.New("a message was lost on the way")
+)
+
 // receive passes on what a consumer gives, until that breaks or ctx ends.
-func receive(ctx context.Context, messages jetstream.MessagesContext, to chan<- message) error {
-	for next := uint64(1); ; next++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
+func receive(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, to chan<- message) error {
+	behind := false // the server has had more for this reader since the last look, or before
+	for next := uint64(1); ; {
+		m, err := nextWithin(ctx, messages)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			more, err := hasMore(ctx, consumer, next)
+			if err != nil {
+				return err
+			}
+			if behind && more {
+				return errGap
+			}
+			behind = more
+			continue
+		case err != nil:
 			return err
 		}
+		behind = false
 		meta, err := m.Metadata()
 		if err != nil {
 			return err
 		}
 		if meta.Sequence.Consumer != next {
-			return errors.New("a message was lost on the way")
+			return errGap
 		}
+		next++
 		select {
 		case to <- message{meta.Sequence.Stream, m.Data()}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// nextWithin waits for the next message, but not for longer than quiet.
+func nextWithin(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	return messages.Next(jetstream.NextContext(ctx))
+}
+
+// hasMore asks the server whether it has more for the reader than came: a message that it has given
+// away, as into a connection that broke or a buffer that was full, or one that it was not asked for. Of
+// the last messages of a log nothing else would tell, for there comes none in which the gap shows. What
+// is just on its way looks the same, so a single such answer says nothing.
+func hasMore(ctx context.Context, consumer jetstream.Consumer, next uint64) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return false, err
+	}
+	return info.Delivered.Consumer >= next || info.NumPending > 0, nil
 }
 
 // begin looks at a log for the first time.
