@@ -9,6 +9,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	// AsOf gives a point in time before which every change of its sources is in a view. It is asked
 	// for each load of a view's answer; its error is the answer's. Default: views are as of now.
 	AsOf func(ctx context.Context, view *model.View) (time.Time, error)
+	// Reads and Writes stand before the store: what needs it waits there, or is refused. Default: none.
+	Reads, Writes *admit.Gate
 }
 
 // Handler is the Go function of a `code: true` write. It runs inside the partition's transaction,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -28,6 +29,8 @@ type Engine struct {
 	secret      []byte
 	remote      bool // the store's: look-ups are round trips
 	asOf        func(context.Context, *model.View) (time.Time, error)
+	reads       *admit.Gate // nil: everything goes to the store at once
+	writes      *admit.Gate // likewise
 
 	shows   map[*model.Entity]*model.Read    // the get that shows a row of the entity
 	metrics map[*model.Write][]*model.Metric // the business metrics that look at a write
@@ -45,7 +48,7 @@ func New(c Config) (*Engine, error) {
 		model: c.Model, store: c.Store, cache: c.Cache, recorder: c.Recorder, logger: c.Logger,
 		handlers: c.Handlers, now: c.Now, timeout: c.Timeout,
 		incarnation: c.Store.Info().Incarnation, secret: c.Store.Info().Secret,
-		remote: c.Store.Info().Remote, asOf: c.AsOf,
+		remote: c.Store.Info().Remote, asOf: c.AsOf, reads: c.Reads, writes: c.Writes,
 		shows:    map[*model.Entity]*model.Read{},
 		metrics:  map[*model.Write][]*model.Metric{},
 		inFlight: map[flightKey]struct{}{},

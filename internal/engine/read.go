@@ -10,6 +10,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -148,7 +149,13 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 			a.Time = at
 		}
 	}
-	result, err := e.store.Read(ctx, store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}, query)
+	place := store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}
+	pass, err := e.reads.Enter(ctx, admit.Ask{Priority: q.Read.Priority, Partition: place})
+	if err != nil {
+		return nil, err
+	}
+	result, err := e.store.Read(ctx, place, query)
+	pass.Leave()
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,11 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
+	pending, passes := e.admit(ctx, pending, errs)
+	defer leave(passes)
+	if len(pending) == 0 {
+		return results, errs
+	}
 	writes := make([]*store.Write, len(pending))
 	for i, a := range pending {
 		a.ctx = ctx
