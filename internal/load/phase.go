@@ -1,0 +1,140 @@
+package load
+
+import (
+	"time"
+
+	"github.com/partita-dev/partita/internal/observe"
+)
+
+// Phase is a stretch of load: one or more streams at once.
+type Phase struct {
+	Streams []Stream
+	For     time.Duration
+	Seed    uint64
+	Slice   time.Duration // of the timeline; 0: 100 ms
+	Log     bool          // keep a Note of every request, for those who check promises
+}
+
+// Stream is requests that arrive at random, at a rate, whatever becomes of those before (a Poisson
+// process). Each stream has connections of its own, so that it does not wait for another.
+type Stream struct {
+	Name string
+	// Rate of arrivals, per second.
+	Rate float64
+	// Patterns are names of the mix's patterns, in the mix's proportions; nil: all.
+	Patterns []string
+	// Partition is the rank of the one partition that is asked for; below 0 all of them are, by their
+	// popularity.
+	Partition int
+	// Skip is how many of the most popular partitions are not asked for, as another stream does that.
+	Skip int
+	// Connections bounds how many requests are under way. What finds none free waits, and that
+	// counts.
+	Connections int
+	// Patience is when a caller gives up: also what found no connection until then is counted.
+	Patience time.Duration
+	// Within is what counts as an answer in time where the pattern declares no objective.
+	Within time.Duration
+	// Tries is how often a caller asks in all when refused or left without an answer, after a pause of
+	// 50 to 150 ms, whatever Retry-After says. 0 or 1: once.
+	Tries int
+}
+
+// Class is what became of a request.
+type Class int
+
+// The classes. The first three are answers.
+const (
+	Good       Class = iota // answered as asked, or "not found", in time
+	Late                    // likewise, too late
+	Refused                 // the model says no: a guard, a bound, a clash
+	Quota                   // 429
+	Shed                    // 503, overloaded
+	Away                    // 503 of any other kind
+	Timed                   // 504: the service gave up
+	Failed                  // another 5xx, or a broken connection
+	Unanswered              // the caller gave up
+	Unsent                  // the caller gave up before there was a connection
+	Wrong                   // the request was not a fair one: no pattern, no right, no sense
+	classes
+)
+
+var classNames = [classes]string{"good", "late", "refused by the model", "quota", "shed", "unavailable", "timed out by the service", "failed", "unanswered", "unsent", "not a fair request"}
+
+func (c Class) String() string { return classNames[c] }
+
+// Counts are requests by class.
+type Counts [classes]uint64
+
+// All gives how many there were.
+func (c *Counts) All() (n uint64) {
+	for _, x := range c {
+		n += x
+	}
+	return n
+}
+
+// Answered gives how many were answered in time, with a refusal by the model or without.
+func (c *Counts) Answered() uint64 { return c[Good] + c[Refused] }
+
+// Add adds other counts.
+func (c *Counts) Add(o *Counts) {
+	for i, n := range o {
+		c[i] += n
+	}
+}
+
+// Result is what a Phase came to.
+type Result struct {
+	Began   time.Time // by the wall clock
+	Took    time.Duration
+	Streams []StreamResult
+	Notes   []Note
+	CPU     time.Duration // that the load's process used
+	Behind  time.Duration // the most that arrivals were late because the generator was
+}
+
+// StreamResult is what one Stream came to.
+type StreamResult struct {
+	Name     string
+	Patterns []PatternResult
+	Slices   []Slice
+}
+
+// PatternResult is what the requests of one pattern came to.
+type PatternResult struct {
+	Name    string
+	Counts  Counts
+	Latency observe.Histogram // of what was answered, from the intended start
+	Longest time.Duration     // that a caller waited for whatever came
+}
+
+// Slice is one step of the timeline, by the intended start of requests.
+type Slice struct {
+	Counts Counts
+	Stale  uint64 // of the good
+	Worst  time.Duration
+}
+
+// Sum adds up the patterns of a stream.
+func (r *StreamResult) Sum() (out PatternResult) {
+	for i := range r.Patterns {
+		p := &r.Patterns[i]
+		out.Counts.Add(&p.Counts)
+		out.Latency.Merge(&p.Latency)
+		out.Longest = max(out.Longest, p.Longest)
+	}
+	return out
+}
+
+// Note is one request and its answer, for those who check promises.
+type Note struct {
+	Pattern    int // in the Mix
+	Draw       Draw
+	Sent, Done time.Duration // since Began
+	Status     int           // 0: no answer
+	Version    uint64
+	Stale      bool
+	Operation  string // of an accepted write
+	Key        string // of a write
+}

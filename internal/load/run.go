@@ -1,0 +1,312 @@
+package load
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/partita-dev/partita/internal/auth"
+)
+
+// runner carries out phases against one service.
+type runner struct {
+	world  *World
+	mix    Mix
+	secret []byte
+	bearer string // one token for all; "": one is signed for each partition's caller
+
+	addresses []string
+	head      head
+	tokens    map[int][]atomic.Pointer[string] // by family and partition
+	keys   string                           // what idempotency keys begin with
+	serial atomic.Uint64
+}
+
+func newRunner(w *World, c *Config) *runner {
+	r := &runner{world: w, mix: NewMix(w.Model, c.Accepts), secret: c.Secret, bearer: c.Bearer, addresses: c.Addresses, head: head{c.Addresses[0]}, keys: c.Keys,
+		tokens: map[int][]atomic.Pointer[string]{}}
+	for _, f := range w.Model.Families {
+		r.tokens[f.ID] = make([]atomic.Pointer[string], w.Partitions(f))
+	}
+	return r
+}
+
+// token gives the token for a pattern in a partition.
+func (r *runner) token(p *Pattern, partition int) (string, error) {
+	if r.bearer != "" || r.world.Model.Access == nil || p.open() {
+		return r.bearer, nil
+	}
+	f := p.family()
+	place := &r.tokens[f.ID][partition]
+	if t := place.Load(); t != nil {
+		return *t, nil
+	}
+	t, err := auth.Mint(r.secret, r.world.Caller(f, partition), 24*time.Hour)
+	if err != nil {
+		return "", err
+	}
+	place.Store(&t)
+	return t, nil
+}
+
+// arrival is one request that is due.
+type arrival struct {
+	pattern int // in the stream
+	draw    Draw
+	at      time.Duration // the intended start
+}
+
+// flow is one stream while it runs.
+type flow struct {
+	Stream
+	r        *runner
+	patterns []Pattern
+	places   []int // of the patterns in the mix
+	choose   *chooser
+	rand     *rand.Rand
+	next     time.Duration
+	queue    chan arrival
+
+	mu     sync.Mutex
+	result StreamResult
+	notes  []Note
+}
+
+// queueLength bounds what waits for a connection; what is more is unsent at once.
+const queueLength = 1 << 17
+
+func (r *runner) newFlow(s Stream, seed uint64, slices int) (*flow, error) {
+	f := &flow{Stream: s, r: r, rand: rand.New(rand.NewPCG(seed, hash(uint64(len(s.Name)), seed))), queue: make(chan arrival, queueLength)}
+	for i, p := range r.mix.Patterns {
+		wanted := s.Patterns == nil
+		for _, name := range s.Patterns {
+			wanted = wanted || name == p.Name
+		}
+		if wanted {
+			f.patterns, f.places = append(f.patterns, p), append(f.places, i)
+		}
+	}
+	if len(f.patterns) == 0 || s.Rate <= 0 {
+		return nil, fmt.Errorf("the stream %s asks for nothing", s.Name)
+	}
+	f.choose = newChooser(f.patterns)
+	f.result = StreamResult{Name: s.Name, Patterns: make([]PatternResult, len(f.patterns)), Slices: make([]Slice, slices)}
+	for i, p := range f.patterns {
+		f.result.Patterns[i].Name = p.Name
+	}
+	f.next = f.gap()
+	return f, nil
+}
+
+// gap draws the time to the next arrival.
+func (f *flow) gap() time.Duration {
+	return time.Duration(f.rand.ExpFloat64() / f.Rate * float64(time.Second))
+}
+
+// arrive makes the next request due.
+func (f *flow) arrive() arrival {
+	i := f.choose.draw(f.rand)
+	a := arrival{pattern: i, at: f.next, draw: Draw{Partition: f.Partition, Pick: f.rand.Uint64()}}
+	if f.Partition < 0 {
+		ranks := f.r.world.ranks[f.patterns[i].family()]
+		for a.draw.Partition = ranks.draw(f.rand); a.draw.Partition < f.Skip && f.Skip < len(ranks.upTo); {
+			a.draw.Partition = ranks.draw(f.rand)
+		}
+	}
+	f.next += f.gap()
+	return a
+}
+
+// run carries out a phase.
+func (r *runner) run(ph Phase) (Result, error) {
+	slice := ph.Slice
+	if slice <= 0 {
+		slice = 100 * time.Millisecond
+	}
+	flows := make([]*flow, len(ph.Streams))
+	for i, s := range ph.Streams {
+		var err error
+		if flows[i], err = r.newFlow(s, hash(ph.Seed, uint64(i)), int((ph.For+slice-1)/slice)); err != nil {
+			return Result{}, err
+		}
+	}
+	before := ownCPU()
+	began := time.Now()
+	var work sync.WaitGroup
+	for _, f := range flows {
+		for n := range f.Connections {
+			work.Go(func() { f.serve(began, slice, ph.Log, rand.New(rand.NewPCG(ph.Seed, uint64(n)))) })
+		}
+	}
+	behind := dispatch(flows, began, ph.For)
+	for _, f := range flows {
+		close(f.queue)
+	}
+	work.Wait()
+	out := Result{Began: began.UTC(), Took: time.Since(began), CPU: ownCPU() - before, Behind: behind}
+	for _, f := range flows {
+		out.Streams = append(out.Streams, f.result)
+		out.Notes = append(out.Notes, f.notes...)
+	}
+	return out, nil
+}
+
+// dispatch makes requests due at their times, and gives by how much it was late at worst.
+func dispatch(flows []*flow, began time.Time, length time.Duration) (behind time.Duration) {
+	done := pinned()
+	defer done()
+	for {
+		f := flows[0]
+		for _, other := range flows[1:] {
+			if other.next < f.next {
+				f = other
+			}
+		}
+		if f.next >= length {
+			return behind
+		}
+		late := time.Since(began) - f.next
+		if late < 0 {
+			nap(-late)
+			late = time.Since(began) - f.next
+		}
+		behind = max(behind, late)
+		a := f.arrive()
+		select {
+		case f.queue <- a:
+		default:
+			f.count(a, Unsent, f.Patience, 0, false)
+		}
+	}
+}
+
+// serve drives one connection of a stream.
+func (f *flow) serve(began time.Time, slice time.Duration, log bool, pause *rand.Rand) {
+	l := &line{addresses: f.r.addresses, at: pause.IntN(len(f.r.addresses))}
+	defer l.drop()
+	var request []byte
+	for a := range f.queue {
+		p := &f.patterns[a.pattern]
+		deadline := began.Add(a.at + f.Patience)
+		n := Note{Pattern: f.places[a.pattern], Draw: a.draw}
+		class, stale := Unsent, false
+		for try := range max(1, f.Tries) {
+			if !time.Now().Before(deadline) {
+				break
+			}
+			if try > 0 {
+				time.Sleep(50*time.Millisecond + time.Duration(pause.Int64N(int64(100*time.Millisecond))))
+			} else {
+				request = f.request(request[:0], p, a, &n)
+			}
+			n.Sent = time.Since(began)
+			err := l.ask(request, deadline)
+			n.Done = time.Since(began)
+			class = f.judge(p, l, err, n.Done-a.at)
+			stale = err == nil && l.answer.stale
+			if class <= Quota || class == Wrong {
+				break
+			}
+		}
+		if log && class != Unsent {
+			n.note(&l.answer, class)
+		}
+		f.record(a, class, time.Since(began)-a.at, int(a.at/slice), stale, log && class != Unsent, n)
+	}
+}
+
+func (f *flow) request(b []byte, p *Pattern, a arrival, n *Note) []byte {
+	token, err := f.r.token(p, a.draw.Partition)
+	if err != nil {
+		token = "" // the service says what is missing
+	}
+	if p.Read != nil {
+		return f.r.world.appendRead(b, &f.r.head, p.Read, a.draw, token)
+	}
+	n.Key = f.r.key()
+	return f.r.world.appendWrite(b, &f.r.head, p.Write, a.draw, token, n.Key, p.Accept)
+}
+
+// key makes an idempotency key that no other request has.
+func (r *runner) key() string { return fmt.Sprintf("%s-%d", r.keys, r.serial.Add(1)) }
+
+// judge sorts what came back.
+func (f *flow) judge(p *Pattern, l *line, err error, took time.Duration) Class {
+	if err != nil {
+		if took >= f.Patience {
+			return Unanswered
+		}
+		return Failed
+	}
+	within := f.Within
+	if o := p.Objective(); o.Latency > 0 {
+		within = o.Latency
+	}
+	switch s := l.answer.status; {
+	case s == 400, s == 401, s == 403, s == 405, s == 415, s == 501:
+		return Wrong
+	case s < 400, s == 404 && p.Read != nil:
+		if took > within {
+			return Late
+		}
+		return Good
+	case s == 429:
+		return Quota
+	case s < 500:
+		if took > within {
+			return Late
+		}
+		return Refused
+	case s == 503 && l.answer.problem() == "overloaded":
+		return Shed
+	case s == 503:
+		return Away
+	case s == 504:
+		return Timed
+	}
+	return Failed
+}
+
+// note keeps what an answer says.
+func (n *Note) note(a *answer, class Class) {
+	if class == Failed && a.status < 500 || class == Unanswered {
+		return
+	}
+	n.Status, n.Stale = a.status, a.stale
+	for _, c := range a.version {
+		n.Version = n.Version*10 + uint64(c-'0')
+	}
+	n.Operation = string(a.place)
+}
+
+func (f *flow) count(a arrival, c Class, took time.Duration, slice int, stale bool) {
+	f.record(a, c, took, slice, stale, false, Note{})
+}
+
+func (f *flow) record(a arrival, c Class, took time.Duration, slice int, stale, log bool, n Note) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := &f.result.Patterns[a.pattern]
+	p.Counts[c]++
+	if c <= Refused {
+		p.Latency.Add(took)
+	}
+	if c != Unsent {
+		p.Longest = max(p.Longest, took)
+	}
+	if slice < len(f.result.Slices) {
+		s := &f.result.Slices[slice]
+		s.Counts[c]++
+		if c <= Refused {
+			s.Worst = max(s.Worst, took)
+		}
+		if stale {
+			s.Stale++
+		}
+	}
+	if log {
+		f.notes = append(f.notes, n)
+	}
+}
