@@ -82,7 +82,7 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 		c.Hold = func(ctx context.Context, s relay.Shard) { accepts.Carry(ctx, s.Index) }
 	}
 	if n.views != nil {
-		c.Consumers = append([]relay.Consumer{n.views}, c.Consumers...) // before those who tell others
+		c.Consumers = append([]relay.Consumer{n.views}, c.Consumers...)
 		c.Yield = n.views.Superseded
 	}
 	n.relay = relay.New(c)
@@ -92,45 +92,5 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 	n.work.Go(func() { n.watchRelay(ctx) })
 	if n.views != nil {
 		n.recorder.Views(n.viewFigures)
-	}
-}
-
-// watchRelay says how the relay is, until ctx ends.
-func (n *node) watchRelay(ctx context.Context) {
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-		if cause := n.relay.Failing(); cause != "" {
-			n.recorder.Health().Set("relay", observe.Degraded, "what follows commits is late, views among it: "+cause)
-		} else {
-			n.recorder.Health().Set("relay", observe.OK, "")
-		}
-	}
-}
-
-// watchBus says how the bus is, until ctx ends.
-func (n *node) watchBus(ctx context.Context) {
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
-	for {
-		s := n.bus.State()
-		switch {
-		case !s.Connected:
-			n.recorder.Health().Set("bus", observe.Degraded, "it cannot be reached: "+s.Cause)
-		case !s.Taking:
-			n.recorder.Health().Set("bus", observe.Degraded, "it takes nothing: "+s.Cause)
-		default:
-			n.recorder.Health().Set("bus", observe.OK, "")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/partita-dev/partita/internal/dashboard"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/feed"
+	"github.com/partita-dev/partita/internal/health"
 	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/relay"
@@ -38,6 +39,8 @@ type node struct {
 	model    *model.Model
 	paths    *engine.Engine
 	recorder *observe.Recorder
+	board    *health.Board // how the parts of the node are
+	setup    health.Setup  // what it means when one of them is not well
 	api      http.Handler
 
 	apiServer, adminServer *server
@@ -63,7 +66,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{model: a.model, name: c.Node, logger: c.Logger, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
+	n := &node{model: a.model, name: c.Node, logger: c.Logger, board: &health.Board{}, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))
@@ -102,6 +105,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
 	n.onClose(func(context.Context) error { return n.store.Close() })
+	n.guardStore(background, &c)
 	if n.bus, err = n.openBus(ctx, &c, a.model); err != nil {
 		return nil, err
 	}
@@ -110,11 +114,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
-		Node: n.name, Address: n.apiServer.url(), Shards: n.shards})
+		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	n.startSharedCache(tier)
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
-		Version: Version(), Logger: c.Logger, Health: n.recorder.Health()})
+		Version: Version(), Logger: c.Logger, Health: n.board})
 	if err != nil {
 		return nil, fmt.Errorf("partita: Config.TraceEndpoint: %w", err)
 	}
@@ -135,7 +139,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	api := httpapi.Config{Engine: paths, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
+	api := httpapi.Config{Engine: paths, Modes: n.board, Verifier: verifier, Recorder: n.recorder, Logger: c.Logger, MaxBody: c.MaxBody, Ready: n.ready}
 	api.Feeds = httpapi.Feeds{Hub: hub, Log: n.store, Allow: paths.MayFollow, Incarnation: n.store.Info().Incarnation, Done: n.stopping, Beat: n.beat()}
 	if tracer != nil {
 		api.Tracer = tracer
@@ -168,11 +172,11 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		n.onClose(func(ctx context.Context) error { return closeEvents(ctx, events) })
 	}
 	n.relaying(background, books, consumers, accepts)
+	n.work.Go(func() { n.watchBehind(background, events) })
 	if n.bus != nil {
 		n.work.Go(func() { n.watchBus(background) })
 	}
 	n.serving.Store(true)
-	n.recorder.Health().Set("store", observe.OK, "")
 	n.adminServer.serve(admin, n.logger, n.fail)
 	n.apiServer.serve(n.api, n.logger, n.fail)
 	n.logger.Info("serving "+a.model.Service, "api", n.apiServer.url(), "page", n.adminServer.url(), "store", n.store.Info().Place)
@@ -202,16 +206,6 @@ func (n *node) changed(c *store.Change) {
 	}
 }
 
-// watch stops the node when its store must not be used any more.
-func (n *node) watch(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-n.store.Broken():
-		n.recorder.Health().Set("store", observe.Down, "it failed in a way that cannot be mended while it is open")
-		n.fail(fmt.Errorf("partita: the store must not be used any more, so the node stops; start it again when the cause is mended: %w", n.store.Cause()))
-	}
-}
-
 // verifier makes what verifies tokens; with neither a secret nor a key set it is the development key.
 func (c *Config) verifier(ctx context.Context) (*auth.Verifier, error) {
 	secret := c.Auth.Secret
@@ -230,20 +224,6 @@ func (c *Config) verifier(ctx context.Context) (*auth.Verifier, error) {
 
 // onClose keeps what has to be closed, in reverse order.
 func (n *node) onClose(f func(context.Context) error) { n.closers = append(n.closers, f) }
-
-// ready is what /readyz says: whether to send requests here, and what is wrong.
-func (n *node) ready() (bool, []string) {
-	if !n.serving.Load() {
-		return false, []string{"the node is stopping"}
-	}
-	var wrong []string
-	for _, c := range n.recorder.Health().Components() {
-		if c.State != observe.OK {
-			wrong = append(wrong, strings.TrimSuffix(c.Name+": "+c.Cause, ": "))
-		}
-	}
-	return true, wrong
-}
 
 // fail tells, once, why the node cannot go on.
 func (n *node) fail(cause error) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/cache/redis"
-	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/health"
 )
 
 // openSharedCache makes the second cache tier; nil without one.
@@ -23,7 +23,7 @@ func (n *node) openSharedCache(c *Config) (*redis.Tier, error) {
 }
 
 func cacheConfig(c *Config, tier *redis.Tier) cache.Config {
-	config := cache.Config{Bytes: c.CacheBytes}
+	config := cache.Config{Bytes: c.CacheBytes, LoadTimeout: c.RequestTimeout}
 	if tier != nil {
 		config.Tier = tier
 	}
@@ -43,13 +43,12 @@ func (n *node) startSharedCache(tier *redis.Tier) {
 	if tier == nil {
 		return
 	}
-	const part = "shared cache"
 	tell := func(s redis.State) {
 		if s.OK {
-			n.recorder.Health().Set(part, observe.OK, "")
+			n.board.Set(health.SharedCache, health.OK, "it answers again")
 			return
 		}
-		n.recorder.Health().Set(part, observe.Degraded, s.Cause+"; each node loads for itself meanwhile")
+		n.board.Set(health.SharedCache, health.Degraded, s.Cause+"; each node loads for itself meanwhile", n.setup.NoSharedCache()...)
 	}
 	tell(tier.State())
 	tier.Start(redis.Hooks{State: tell, Call: n.recorder.SharedCall})

@@ -82,7 +82,7 @@ func (q *Queue) Submit(ctx context.Context, ws ...*Write) {
 			c.left++
 		}
 	}
-	q.wait(ctx, c)
+	q.wait(ctx, c, ws)
 }
 
 // Do runs a job where the writes are carried out, between two groups, and returns when it is done.
@@ -100,7 +100,7 @@ func (q *Queue) Do(ctx context.Context, job func()) error {
 	}
 	q.waiting = append(q.waiting, Item{Job: func() { ran = true; job() }, call: c})
 	c.left++
-	q.wait(ctx, c)
+	q.wait(ctx, c, nil)
 	if !ran {
 		q.mu.Lock()
 		defer q.mu.Unlock()
@@ -112,8 +112,9 @@ func (q *Queue) Do(ctx context.Context, job func()) error {
 	return nil
 }
 
-// wait unlocks the queue and returns when nothing of the call is left.
-func (q *Queue) wait(ctx context.Context, c *call) {
+// wait unlocks the queue and returns when nothing of the call is left, or when ctx ends and what is
+// left may be left alone.
+func (q *Queue) wait(ctx context.Context, c *call, ws []*Write) {
 	left := c.left
 	q.mu.Unlock()
 	if left > 0 {
@@ -121,7 +122,14 @@ func (q *Queue) wait(ctx context.Context, c *call) {
 		select {
 		case <-c.done:
 		case <-ctx.Done():
-			if q.takeOut(c) {
+			underWay, signalled := q.takeOut(c)
+			if underWay && len(ws) > 0 && ws[0].Leave {
+				for _, w := range ws {
+					w.Left = true
+				}
+				return // the call is still of use to the one who carries it out
+			}
+			if underWay || signalled {
 				<-c.done
 			}
 		}
@@ -129,13 +137,13 @@ func (q *Queue) wait(ctx context.Context, c *call) {
 	q.calls.Put(c)
 }
 
-// takeOut removes what still waits of a call, and tells whether something of it is under way or
+// takeOut removes what still waits of a call, and tells whether something of it is under way, or
 // its end was signalled already.
-func (q *Queue) takeOut(c *call) (underWay bool) {
+func (q *Queue) takeOut(c *call) (underWay, signalled bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if c.left == 0 {
-		return true
+		return false, true
 	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(it Item) bool {
 		if it.call != c {
@@ -147,7 +155,7 @@ func (q *Queue) takeOut(c *call) (underWay bool) {
 		c.left--
 		return true
 	})
-	return c.left > 0
+	return c.left > 0, false
 }
 
 // Take waits for work and appends it to dst: a job, a write that runs alone, or a group. It returns

@@ -18,8 +18,8 @@ type Store interface {
 	Read(ctx context.Context, p Partition, q *Query) (*Result, error)
 
 	// Commit carries out writes, together with what others have submitted, and returns when each
-	// has its Result. It never returns early with a write under way, except that a write whose ctx
-	// ends while it still waits in the queue is taken out and fails with fault.Deadline.
+	// has its Result. A write whose ctx ends while it still waits in the queue is taken out and fails
+	// with fault.Deadline; with one under way Commit returns early only where Write.Leave allows it.
 	Commit(ctx context.Context, ws ...*Write)
 
 	// Head gives the version of a partition; 0 for one that was never written.
@@ -144,6 +144,12 @@ type Write struct {
 	Key       *Key      // nil: not idempotent
 	Needs     []Need    // what Check and Apply will look at: a hint, so that one round trip fetches it
 	Alone     bool      // runs user code: never in a group
+
+	// Leave lets Commit return when ctx ends, although this write is under way. Left is then set on it
+	// and on all that were given to the same Commit: what came of them is not known, and the caller must
+	// not look at anything else of them, nor change it. All writes of a Commit have the same Leave.
+	Leave bool
+	Left  bool
 
 	// After is a write of the same partition that was given to the same Commit, or to an earlier one,
 	// and whose effect this one follows: where it failed in a way that may pass, this one fails with

@@ -262,6 +262,20 @@ func (m *Members) Peers(ctx context.Context, w observe.Window) []observe.Peer {
 	return m.list(w)
 }
 
+// Nodes gives all other nodes that were heard of within the last beats, without figures. It does not wait.
+func (m *Members) Nodes() []observe.Node {
+	now := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []observe.Node
+	for _, x := range m.nodes {
+		if !x.node.Left && !m.gone(x, now) {
+			list = append(list, x.node)
+		}
+	}
+	return list
+}
+
 // await waits until every node that is there has sent its figures of a window, but not for long.
 func (m *Members) await(ctx context.Context, w observe.Window) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)

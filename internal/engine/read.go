@@ -45,6 +45,8 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 		}
 	}
 	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
 	a, outcome, err := e.cache.Load(ctx, string(partition), string(key), q.Read.Tag(q.Args), terms, &loader{e, q})
 	took := time.Since(start)
 	if err != nil {

@@ -50,6 +50,7 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	writes := make([]*store.Write, len(pending))
 	for i, a := range pending {
 		a.ctx = ctx
+		a.write.Leave = true // nobody waits beyond the deadline, whatever has become of the store
 		writes[i] = &a.write
 	}
 	start := time.Now()
@@ -142,6 +143,10 @@ func (e *Engine) clock() time.Time { return e.now().UTC().Truncate(time.Microsec
 
 // finish turns the store's result into the caller's.
 func (e *Engine) finish(a *attempt) (WriteResult, error) {
+	if a.write.Left {
+		return WriteResult{}, fault.New(fault.Deadline,
+			"The store did not answer in time; whether this was stored is not known yet. Ask again with the same Idempotency-Key.")
+	}
 	r := &a.write.Result
 	switch {
 	case r.Err != nil:

@@ -37,6 +37,18 @@ type Recorder interface {
 	Write(w *model.Write, s engine.WriteSample)
 }
 
+// Modes gives, for a pattern, the value of the header Partita-Degraded; nil while all is well for it. It must
+// be quick.
+type Modes interface {
+	Read(r *model.Read) []string
+	Write(w *model.Write) []string
+}
+
+type well struct{}
+
+func (well) Read(*model.Read) []string   { return nil }
+func (well) Write(*model.Write) []string { return nil }
+
 // Config is what an API is made of.
 type Config struct {
 	Engine   Engine                  // required
@@ -47,6 +59,7 @@ type Config struct {
 	MaxBody  int64                   // bytes of a request's body, default 1 MiB
 	Accepts  Acceptor                // default: no write is accepted for later
 	Feeds    Feeds                   // default: feeds are not served
+	Modes    Modes                   // default: nothing is ever degraded
 	Ready    func() (bool, []string) // whether /readyz says ready, and what is wrong; default: always
 }
 
@@ -59,6 +72,7 @@ type API struct {
 	logger   *slog.Logger
 	maxBody  int64
 	ready    func() (bool, []string)
+	modes    Modes
 
 	service string
 	reads   map[string]*readRoute
@@ -97,6 +111,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if a.maxBody <= 0 {
 		a.maxBody = 1 << 20
+	}
+	if a.modes = cfg.Modes; a.modes == nil {
+		a.modes = well{}
 	}
 	if a.ready == nil {
 		a.ready = func() (bool, []string) { return true, nil }

@@ -69,6 +69,9 @@ func newReadCall(r *model.Read) *readCall {
 
 func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute, tail string, escaped bool, start time.Time) {
 	ctx, span := a.span(r, route.read.Name)
+	if degraded := a.modes.Read(route.read); degraded != nil {
+		w.Header()["Partita-Degraded"] = degraded
+	}
 	call := newReadCall(route.read)
 	err := a.prepareRead(r, route, call, tail, escaped)
 	var result engine.ReadResult

@@ -26,6 +26,9 @@ func newWriteRoute(m *model.Model, w *model.Write) *writeRoute {
 
 func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRoute, start time.Time) {
 	ctx, span := a.span(r, route.write.Name)
+	if degraded := a.modes.Write(route.write); degraded != nil {
+		w.Header()["Partita-Degraded"] = degraded
+	}
 	q, err := a.prepareWrite(r, route)
 	var result engine.WriteResult
 	var pending *accept.State

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/cache"
+	"github.com/partita-dev/partita/internal/health"
 )
 
 // storePatience bounds how long a snapshot waits for the store's own figures.
@@ -23,6 +24,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Service: r.cfg.Model.Service, Revision: r.cfg.Model.Revision, Version: r.cfg.Version,
 		Time: now.UTC(), Started: r.started.UTC(), Uptime: now.Sub(r.started).Seconds(), Window: w,
 		Components: r.health.Components(),
+		History:    r.health.Past(),
 		Inactive:   Inactive(r.cfg.Model),
 		Process:    processFigures(r.cfg.DataDir),
 		Store:      r.storeFigures(ctx),
@@ -30,7 +32,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Views:      r.viewFigures(ctx),
 		Endpoints:  r.endpointFigures(),
 	}
-	s.State = overall(s.Components, r.started)
+	s.State = health.Sum(s.Components, r.started)
 	s.Cache = r.cacheFigures()
 	s.Shared = r.sharedFigures()
 	s.Node = r.cfg.Node

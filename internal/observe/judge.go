@@ -4,8 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/health"
+	"github.com/partita-dev/partita/model"
 )
 
 // calm is how long nothing bad must have been seen before a part is said to be well again.
@@ -16,17 +17,15 @@ type symptom struct {
 	component string
 	cause     string
 	codes     []fault.Code
-	stale     bool // stale answers are a sign of it too
+	effects   []health.Effect
 	lastSeen  time.Time
 }
 
-func symptoms() []*symptom {
+func symptoms(m *model.Model) []*symptom {
 	return []*symptom{
-		{component: "store", codes: []fault.Code{fault.Unavailable, fault.Deadline}, stale: true,
-			cause: "it did not answer in time; cached answers go on, other requests may fail"},
-		{component: "load", codes: []fault.Code{fault.Overloaded},
+		{component: health.Load, codes: []fault.Code{fault.Overloaded}, effects: (&health.Setup{Model: m}).TooMuch(),
 			cause: "there is more to do than the service can; some requests are refused at once"},
-		{component: "program", codes: []fault.Code{fault.Internal},
+		{component: health.Program, codes: []fault.Code{fault.Internal},
 			cause: "requests failed inside the service; the log says why"},
 	}
 }
@@ -40,22 +39,32 @@ func (r *Recorder) judge(row []uint64, now time.Time) {
 				seen += row[cellCode+i]
 			}
 		}
-		if s.stale {
-			seen += row[cellOutcome+int(cache.Stale)]
-		}
 		if seen > 0 {
 			s.lastSeen = now
-			r.health.set(s.component, Degraded, s.cause, now)
+			r.health.SetAt(now, s.component, Degraded, s.cause, s.effects...)
 		} else if now.Sub(s.lastSeen) >= calm {
-			r.health.set(s.component, OK, "", now)
+			r.health.SetAt(now, s.component, OK, "it did not happen again for 10 s")
 		}
 	}
-	if r.cfg.Store == nil {
+	r.judgeDisk(now)
+}
+
+// The room on the disk of the data folder below which it is said to be short, and above which it is said to
+// be enough again.
+const (
+	shortOfRoom = 256 << 20
+	enoughRoom  = 2 * shortOfRoom
+)
+
+func (r *Recorder) judgeDisk(now time.Time) {
+	if r.cfg.DataDir == "" {
 		return
 	}
-	select {
-	case <-r.cfg.Store.Broken():
-		r.health.set("store", Down, "it must not be used any more; the log says why, and the service has to be started again", now)
-	default:
+	switch free, _ := diskSpace(r.cfg.DataDir); {
+	case free < 0:
+	case free < shortOfRoom:
+		r.health.SetAt(now, health.Disk, Degraded, "there are less than 256 MiB left on the disk of the data folder; when it is full, writes are refused")
+	case free > enoughRoom:
+		r.health.SetAt(now, health.Disk, OK, "there is enough room again")
 	}
 }

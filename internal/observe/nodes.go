@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/partita-dev/partita/internal/health"
 )
 
 // Node is what one node of a service says about itself, and what is known of it here.
@@ -43,7 +45,7 @@ func (r *Recorder) Self() Node {
 	parts := r.health.Components()
 	n := Node{
 		Name: r.cfg.Node, Boot: r.boot, Address: r.cfg.Address, Version: r.cfg.Version, Revision: r.cfg.Model.Revision,
-		Started: r.started.UTC(), State: overall(parts, r.started), Components: parts,
+		Started: r.started.UTC(), State: health.Sum(parts, r.started), Components: bare(parts),
 		CPUs: processors(), RSS: residentBytes(), This: true,
 	}
 	if r.cfg.Shards != nil {

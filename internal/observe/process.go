@@ -75,3 +75,9 @@ func histogramQuantile(h *metrics.Float64Histogram, q float64) float64 {
 	}
 	return 0
 }
+
+// DiskFree gives the room on the disk of a folder, in bytes; negative where it is not known.
+func DiskFree(dir string) int64 {
+	free, _ := diskSpace(dir)
+	return free
+}

@@ -48,6 +48,7 @@ type exporter struct {
 	age           *prometheus.Desc
 	business      []businessDesc
 	info, state   *prometheus.Desc
+	entered       *prometheus.Desc
 	settling      *prometheus.Desc
 	shared        *prometheus.Desc
 	gauges        []gauge
@@ -74,6 +75,8 @@ func newExporter(r *Recorder) *exporter {
 			"What runs here; the value is always 1.", []string{"service", "version", "revision"}, nil),
 		state: prometheus.NewDesc("partita_component_state",
 			"How a part of the service is: 0 ok, 1 degraded, 2 down.", []string{"component"}, nil),
+		entered: prometheus.NewDesc("partita_component_entered_total",
+			"How often a part of the service came into a state that is not ok.", []string{"component", "state"}, nil),
 		settling: prometheus.NewDesc("partita_accepted_duration_seconds",
 			"Time from accepting a write for later until it was carried out, or failed for good.", nil, nil),
 		shared: prometheus.NewDesc("partita_shared_cache_call_duration_seconds",
@@ -99,7 +102,7 @@ func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.store
 		ch <- s.errors
 	}
-	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state, e.settling, e.shared} {
+	for _, d := range []*prometheus.Desc{e.answers, e.done, e.age, e.info, e.state, e.entered, e.settling, e.shared} {
 		ch <- d
 	}
 	for _, b := range e.business {
@@ -117,6 +120,9 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(e.info, prometheus.GaugeValue, 1, r.cfg.Model.Service, r.cfg.Version, r.cfg.Model.Revision)
 	for _, c := range r.health.Components() {
 		ch <- prometheus.MustNewConstMetric(e.state, prometheus.GaugeValue, float64(slices.Index([]State{OK, Degraded, Down}, c.State)), c.Name)
+	}
+	for _, x := range r.health.Entered() {
+		ch <- counter(e.entered, x.Times, x.Component, string(x.State))
 	}
 	if r.cfg.Shared != nil {
 		ch <- r.sharedHistogram(e.shared)

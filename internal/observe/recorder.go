@@ -17,6 +17,7 @@ import (
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/health"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	DataDir string                 // where the disk is looked at; "": the disk is not watched
 	Node    string                 // the node's name among those of the service
 	Address string                 // of its API, as others reach it; "": it has none
+	Health  *health.Board          // where the parts of the service say how they are; nil: one of its own
 	Shards  func() int             // the parts of the work behind commits that the node does; nil: none
 }
 
@@ -47,7 +49,7 @@ type Recorder struct {
 	accepts   atomic.Pointer[func(context.Context) accept.Stats]
 	views     atomic.Pointer[func(context.Context) []ViewFigures]
 	endpoints atomic.Pointer[func() []EndpointFigures]
-	health    Health
+	health    *health.Board
 	shared    sharedCalls
 
 	tokens sync.Pool // a *int per processor: the shard to add to
@@ -82,9 +84,12 @@ func New(cfg Config) *Recorder {
 		scratch:  make([]uint64, cellCount),
 		merged:   make([]uint64, cellCount),
 		stop:     make(chan struct{}),
-		symptoms: symptoms(),
+		symptoms: symptoms(cfg.Model),
 	}
 	r.time.closed = r.started
+	if r.health = cfg.Health; r.health == nil {
+		r.health = &health.Board{}
+	}
 	r.shards = make([]int, min(runtime.GOMAXPROCS(0), maxShards))
 	for i := range r.shards {
 		r.shards[i] = i
@@ -114,7 +119,7 @@ func (r *Recorder) Close() error {
 }
 
 // Health is where the parts of the service say how they are.
-func (r *Recorder) Health() *Health { return &r.health }
+func (r *Recorder) Health() *health.Board { return r.health }
 
 func newBoot() string {
 	var b [8]byte

@@ -1,6 +1,10 @@
 package observe
 
-import "time"
+import (
+	"time"
+
+	"github.com/partita-dev/partita/internal/health"
+)
 
 // Window is the stretch of time that figures cover, up to now.
 type Window string
@@ -50,6 +54,8 @@ type Snapshot struct {
 
 	State      Overall     `json:"state"`
 	Components []Component `json:"components"`
+	// History are the times in which a part of this node was not well, the latest first.
+	History []health.Episode `json:"history"`
 
 	Nodes  []Node `json:"nodes"`  // by name; one that was not heard of for long is left out
 	Merged int    `json:"merged"` // nodes whose figures are in those that follow, up to Cache
