@@ -32,7 +32,10 @@ type commands struct {
 	Status  statusCommand  `cmd:"" help:"Tell how a running service is."`
 	Token   tokenCommand   `cmd:"" help:"Sign a token with the development key, to try a service."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 description of a model's service."`
+	Client  clientCommand  `cmd:"" help:"Write a client of a model's service."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of model files, for editors."`
+	Bench   benchCommand   `cmd:"" help:"Find out how much a model's service takes on this machine, and how long answers take."`
+	Load    loadCommand    `cmd:"" hidden:"" help:"Make load as told on the input: what bench and drill start."`
 	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`

@@ -210,13 +210,13 @@ func (a *API) feedStream(w http.ResponseWriter, r *http.Request, route *feedRout
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if err := s.write(": following\n\n"); err != nil {
+	if err := s.stand(after, "following"); err != nil {
 		return nil
 	}
 	follower := &feed.Follower{
 		Log: a.feedsFrom.Log, Hub: a.feedsFrom.Hub, Feed: route.feed, Place: place, Looks: route.looks, Beat: a.feedsFrom.Beat,
 		Check: func(ctx context.Context) error { return a.feedsFrom.Allow(ctx, route.feed, place.Value, claims) },
-		Stop:  a.feedsFrom.Done, Send: s.change, Alive: func(uint64) error { return s.write(": alive\n\n") },
+		Stop:  a.feedsFrom.Done, Send: s.change, Alive: func(version uint64) error { return s.stand(version, "alive") },
 	}
 	err := follower.Run(ctx, after)
 	if r.Context().Err() == nil && ctx.Err() != nil {
@@ -241,6 +241,12 @@ func (s *stream) change(version uint64, data []byte) error {
 	b = strconv.AppendUint(b, version, 10)
 	b = append(append(append(b, "\nevent: change\ndata: "...), data...), "\n\n"...)
 	return s.write(string(b))
+}
+
+// stand tells where the feed stands, without an event: a reader whose connection breaks now misses
+// nothing, although nothing has happened yet.
+func (s *stream) stand(version uint64, word string) error {
+	return s.write(fmt.Sprintf("id: %s.%d\n: %s\n\n", s.incarnation, version, word))
 }
 
 func (s *stream) write(text string) error {
