@@ -40,6 +40,8 @@ func (n *node) join(background context.Context, books *work.Books, answers *cach
 		},
 	})
 	n.work.Go(func() { heads.Run(background) })
+	followed := &feed.Watch{Hub: hub, Head: n.store.Head, Deaf: func() bool { return n.bus == nil || !n.bus.State().Connected }}
+	n.work.Go(func() { followed.Run(background) })
 	if n.bus == nil {
 		n.logger.Info("the store is shared, and no --bus is given: this node does not hear of other nodes' commits, so that `fresh` alone says how old its cached answers may be")
 		return nil

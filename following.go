@@ -65,7 +65,7 @@ func (n *node) following(a *App, books *work.Books, accepts *accept.Acceptor) (*
 // publishing makes the bus a receiver of all events.
 func (n *node) publishing(m *model.Model) *relay.Endpoint {
 	x := &relay.Endpoint{Lane: "bus", Target: "bus", Limit: 64, Prompt: true,
-		Wait: relay.Backoff(200*time.Millisecond, time.Minute, 7*24*60), // a week
+		Wait: relay.Backoff(200*time.Millisecond, 15*time.Second, 7*24*240), // a week
 		Do: func(ctx context.Context, ev *relay.Event, _ int) error {
 			return n.bus.Publish(ctx, ev.Name, ev.ID, ev.CloudEvent(m.Service))
 		}}

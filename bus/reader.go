@@ -16,7 +16,8 @@ import (
 const (
 	readAhead      = 16               // messages
 	enough         = 128              // commands that are handed over at once, where so many wait
-	quiet          = time.Second      // without a message, and the server is asked what it has given
+	quiet          = time.Second      // without a message, and the server is asked what it has given;
+	quietEmbedded  = 10 * time.Second // with no network between the two, seldom
 	pullExpiry     = time.Minute      // of a request for messages
 	pullHeartbeat  = 30 * time.Second // the longest there is: heartbeats take the room of messages while a handler is slow
 	readerForgets  = 30 * time.Second // the server drops a reader that is gone
@@ -157,7 +158,7 @@ func (r *reader) session(ctx context.Context) error {
 	var broken error
 	go func() {
 		defer close(arrived)
-		broken = receive(reading, consumer, messages, arrived)
+		broken = b.receive(reading, consumer, messages, arrived)
 	}()
 	defer func() {
 		cancel()
@@ -184,10 +185,14 @@ var (
 )
 
 // receive passes on what a consumer gives, until that breaks or ctx ends.
-func receive(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, to chan<- message) error {
+func (b *Bus) receive(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, to chan<- message) error {
+	wait := quiet
+	if b.Embedded() {
+		wait = quietEmbedded
+	}
 	behind := false // the server has had more for this reader since the last look, or before
 	for next := uint64(1); ; {
-		m, err := nextWithin(ctx, messages)
+		m, err := nextWithin(ctx, messages, wait)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			more, err := hasMore(ctx, consumer, next)
@@ -219,9 +224,9 @@ func receive(ctx context.Context, consumer jetstream.Consumer, messages jetstrea
 	}
 }
 
-// nextWithin waits for the next message, but not for longer than quiet.
-func nextWithin(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, quiet)
+// nextWithin waits for the next message, but not for long.
+func nextWithin(ctx context.Context, messages jetstream.MessagesContext, long time.Duration) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	return messages.Next(jetstream.NextContext(ctx))
 }

@@ -76,13 +76,13 @@ func TestAnyNodeShowsAll(t *testing.T) {
 }
 
 // TestFeedsHearOfOtherNodes follows a place at one node and writes at another, with a bus between them,
-// and without.
+// without, and while the reader's node is cut off from it.
 func TestFeedsHearOfOtherNodes(t *testing.T) {
 	source := places + "feeds:\n  place: {of: [mark]}\n"
-	for _, bus := range []bool{true, false} {
-		t.Run(fmt.Sprintf("bus %v", bus), func(t *testing.T) {
+	for _, bus := range []string{"there", "none", broken, silent} {
+		t.Run("bus "+bus, func(t *testing.T) {
 			f := startFleet(t, 2, source, 1, func(_ int, c *partita.Config) {
-				if !bus {
+				if bus == "none" {
 					c.Bus = nil
 				}
 			})
@@ -92,7 +92,7 @@ func TestFeedsHearOfOtherNodes(t *testing.T) {
 				}
 			}
 			write(1)
-			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // a feed looks into the log each 15 s with a bus, each second without
+			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // a feed looks into the log by itself each 15 s
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, "GET", f.nodes[1].listen(t)+"/v1/feeds/place/p", nil)
 			if err != nil {
@@ -104,6 +104,11 @@ func TestFeedsHearOfOtherNodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
+			if bus == broken || bus == silent {
+				if err := f.nodes[1].bus.sever(bus); err != nil {
+					t.Fatal(err)
+				}
+			}
 			write(2)
 			lines := bufio.NewScanner(res.Body)
 			for lines.Scan() {

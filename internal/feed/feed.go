@@ -4,9 +4,11 @@
 package feed
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -17,18 +19,25 @@ const room = 32
 
 // Hub passes changes to those who follow a partition. It is safe for concurrent use.
 type Hub struct {
-	mu   sync.Mutex
-	taps map[store.Partition]map[*Tap]struct{}
+	mu     sync.Mutex
+	places map[store.Partition]*place
+}
+
+// place is a partition that somebody follows.
+type place struct {
+	taps map[*Tap]struct{}
+	told uint64 // the latest version that the followers were told of
 }
 
 // NewHub returns a Hub that nobody follows yet.
-func NewHub() *Hub { return &Hub{taps: map[store.Partition]map[*Tap]struct{}{}} }
+func NewHub() *Hub { return &Hub{places: map[store.Partition]*place{}} }
 
 // Tap is one follower's end. Close it.
 type Tap struct {
 	hub       *Hub
 	partition store.Partition
 	notes     chan *Note
+	missed    atomic.Bool // a change found no room, and no later one need show the gap
 }
 
 // Note is one change under way to its followers, encoded once for each feed.
@@ -54,20 +63,41 @@ func (n *Note) Encode(f *model.Feed) []byte {
 	return text
 }
 
-// Tell passes a change on. It never waits: a follower without room finds the gap by itself.
+// Tell passes a change on. It never waits: a follower without room looks into the log afterwards.
 func (h *Hub) Tell(c *store.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	taps := h.taps[c.Partition]
-	if len(taps) == 0 {
-		return
+	if at := h.places[c.Partition]; at != nil {
+		at.tell(c)
 	}
+}
+
+// Reached has the followers of a partition look into the log, unless they were told of that version.
+func (h *Hub) Reached(p store.Partition, version uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if at := h.places[p]; at != nil && at.told < version {
+		at.tell(&store.Change{Partition: p, Version: version, Foreign: true})
+	}
+}
+
+func (at *place) tell(c *store.Change) {
+	at.told = max(at.told, c.Version)
 	n := &Note{Change: c}
-	for t := range taps {
-		select {
-		case t.notes <- n:
-		default:
+	for t := range at.taps {
+		if !t.take(n) {
+			t.missed.Store(true)
+			t.take(n) // should it have made room just now, it would not look any more
 		}
+	}
+}
+
+func (t *Tap) take(n *Note) bool {
+	select {
+	case t.notes <- n:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -76,10 +106,12 @@ func (h *Hub) Follow(p store.Partition) *Tap {
 	t := &Tap{hub: h, partition: p, notes: make(chan *Note, room)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.taps[p] == nil {
-		h.taps[p] = map[*Tap]struct{}{}
+	at := h.places[p]
+	if at == nil {
+		at = &place{taps: map[*Tap]struct{}{}}
+		h.places[p] = at
 	}
-	h.taps[p][t] = struct{}{}
+	at.taps[t] = struct{}{}
 	return t
 }
 
@@ -87,27 +119,37 @@ func (h *Hub) Follow(p store.Partition) *Tap {
 func (h *Hub) Followed(p store.Partition) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.taps[p]) > 0
+	return h.places[p] != nil
 }
 
 // Followers gives the number of open taps.
 func (h *Hub) Followers() (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, taps := range h.taps {
-		n += len(taps)
+	for _, at := range h.places {
+		n += len(at.taps)
 	}
 	return n
+}
+
+// partitions gives those that are followed, in no order.
+func (h *Hub) partitions() []store.Partition {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.places))
 }
 
 // Close ends the tap. It may be called twice.
 func (t *Tap) Close() {
 	t.hub.mu.Lock()
 	defer t.hub.mu.Unlock()
-	taps := t.hub.taps[t.partition]
-	delete(taps, t)
-	if len(taps) == 0 {
-		delete(t.hub.taps, t.partition)
+	at := t.hub.places[t.partition]
+	if at == nil {
+		return
+	}
+	delete(at.taps, t)
+	if len(at.taps) == 0 {
+		delete(t.hub.places, t.partition)
 	}
 }
 

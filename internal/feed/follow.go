@@ -67,6 +67,9 @@ func (f *Follower) Run(ctx context.Context, after uint64) error {
 			default:
 				last, err = f.catchUp(ctx, last)
 			}
+			if err == nil && len(tap.notes) == 0 && tap.missed.Swap(false) {
+				last, err = f.catchUp(ctx, last)
+			}
 		case <-beat.C:
 			if err = f.Check(ctx); err != nil {
 				return err
