@@ -27,7 +27,7 @@ func (n *node) accepting(c *Config, m *model.Model, paths *engine.Engine, books 
 		return nil, nil
 	}
 	a, err := accept.New(accept.Config{Engine: paths, Store: n.store, Bus: n.bus, Books: books, Recorder: n.recorder,
-		Logger: n.logger, Bound: c.BacklogBytes, Stopping: n.stopping})
+		Logger: n.logger, Bound: c.BacklogBytes, Timeout: c.RequestTimeout, Stopping: n.stopping})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	Recorder Recorder        // default: none
 	Logger   *slog.Logger    // default slog.Default()
 	Bound    int64           // bytes that may wait on the bus, for people. Default: not told
+	Timeout  time.Duration   // of accepting one write. Default: 10 s
 	Stopping <-chan struct{} // closed when the node stops: waits end. Default: never
 }
 
@@ -70,6 +71,9 @@ func New(c Config) (*Acceptor, error) {
 	}
 	if c.Recorder == nil {
 		c.Recorder = unrecorded{}
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -124,7 +128,7 @@ func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time
 		w = a.waiters.add(&op)
 		defer a.waiters.remove(w)
 	}
-	err := a.Bus.Append(ctx, op.bucket(), encode(q, a.model.Revision))
+	err := a.append(ctx, q, &op)
 	if err != nil {
 		return a.without(ctx, q, s, err)
 	}
@@ -136,6 +140,13 @@ func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time
 		return s, nil
 	}
 	return a.outcome(a.await(ctx, s, w, wait))
+}
+
+// append puts a write on the bus, for as long as a request may take.
+func (a *Acceptor) append(ctx context.Context, q *engine.WriteRequest, op *Operation) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	return a.Bus.Append(ctx, op.bucket(), encode(q, a.model.Revision))
 }
 
 // outcome is for an accepted write whose caller waits for what comes of it: where that cannot be told

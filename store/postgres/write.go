@@ -202,10 +202,22 @@ func (s *Store) failure(err error) error {
 		return fault.Wrap(fault.NotUnique, err, "Another row has the same value where it must be unique.")
 	case ok && pg.Code == "57014", errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fault.Wrap(fault.Deadline, err, "The store did not answer in time.")
-	case ok && pg.Code[:2] == "53", ok && pg.Code[:2] == "57", !ok:
-		e := fault.Wrap(fault.Unavailable, err, "The store cannot be reached right now. Try again shortly.")
+	case !ok, troubles[pg.Code] != "", pg.Code[:2] == "53", pg.Code[:2] == "57":
+		if ok && troubles[pg.Code] != "" {
+			err = errors.Join(troubles[pg.Code], err)
+		}
+		e := fault.Wrap(fault.Unavailable, err, "The store cannot be used right now. Try again shortly.")
 		e.RetryAfter = time.Second
 		return e
 	}
 	return fault.Wrap(fault.Internal, err, "The store refused a statement of ours.")
+}
+
+// troubles are what the server's codes mean to people.
+var troubles = map[string]store.Trouble{
+	"53100": store.Full,
+	"53300": store.Crowded,
+	"57P01": store.Starting, "57P02": store.Starting, "57P03": store.Starting,
+	"25006": store.Standby,
+	"28000": store.Refusing, "28P01": store.Refusing,
 }

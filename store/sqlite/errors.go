@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/store"
 )
 
 // readFault turns what SQLite says to a read into what the caller is told.
@@ -63,7 +64,7 @@ func writeFault(err error) error {
 	}
 	switch {
 	case errors.Is(err, sqlite3.FULL):
-		return unavailable(err, "The store's disk is full; nothing was changed. Make room, then try again.")
+		return unavailable(errors.Join(store.Full, err), "The store's disk is full; nothing was changed. Make room, then try again.")
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return unavailable(err, "Another program is holding the store's file; nothing was changed. Try again shortly.")
 	case errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY):
