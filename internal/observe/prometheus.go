@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/partita-dev/partita/model"
 )
 
 // Metrics answers scrapes by Prometheus. Native histograms are sent to those that ask for
@@ -131,19 +133,19 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	for i, p := range r.reads {
 		if rd := r.cfg.Model.Reads[i]; !rd.Internal {
 			p.sum(row)
-			e.collectRead(ch, rd.Name, row)
+			e.collectRead(ch, rd, row)
 		}
 	}
 	for i, p := range r.writes {
 		name := r.cfg.Model.Writes[i].Name
 		p.sum(row)
-		e.write.collect(ch, r.started, name, row)
+		e.write.collect(ch, r.started, name, row, r.cfg.Model.Writes[i].Objective.Latency)
 		ch <- counter(e.done, row[cellOutcome+writeDone], name, "done")
 		ch <- counter(e.done, row[cellOutcome+writeReplayed], name, "replayed")
 	}
 	if r.accepts.Load() != nil {
 		r.accepted.sum(row)
-		ch <- newHistogram(e.settling, latencies, r.started, row[cellLatency:], row[sumLatency])
+		ch <- newHistogram(e.settling, latencies, r.started, row[cellLatency:], row[sumLatency], 0)
 	}
 	for i, b := range r.business {
 		for _, s := range b.all() {
@@ -157,18 +159,19 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	e.endpoints.collect(ch, r.endpointFigures())
 }
 
-func (e *exporter) collectRead(ch chan<- prometheus.Metric, name string, row []uint64) {
-	e.read.collect(ch, e.r.started, name, row)
+func (e *exporter) collectRead(ch chan<- prometheus.Metric, rd *model.Read, row []uint64) {
+	name := rd.Name
+	e.read.collect(ch, e.r.started, name, row, rd.Objective.Latency)
 	for o, word := range outcomeNames {
 		ch <- counter(e.answers, row[cellOutcome+o], name, word)
 	}
-	ch <- newHistogram(e.age, ages, e.r.started, row[cellAge:], row[sumAge], name, "fresh")
-	ch <- newHistogram(e.age, ages, e.r.started, row[cellStale:], row[sumStale], name, "stale")
+	ch <- newHistogram(e.age, ages, e.r.started, row[cellAge:], row[sumAge], 0, name, "fresh")
+	ch <- newHistogram(e.age, ages, e.r.started, row[cellStale:], row[sumStale], 0, name, "stale")
 }
 
-func (s side) collect(ch chan<- prometheus.Metric, started time.Time, name string, row []uint64) {
-	ch <- newHistogram(s.duration, latencies, started, row[cellLatency:], row[sumLatency], name)
-	ch <- newHistogram(s.store, latencies, started, row[cellStore:], row[sumStore], name)
+func (s side) collect(ch chan<- prometheus.Metric, started time.Time, name string, row []uint64, objective time.Duration) {
+	ch <- newHistogram(s.duration, latencies, started, row[cellLatency:], row[sumLatency], objective, name)
+	ch <- newHistogram(s.store, latencies, started, row[cellStore:], row[sumStore], 0, name)
 	for i := range codeCount + 1 {
 		if n := row[cellCode+i]; n > 0 {
 			ch <- counter(s.errors, n, name, codeName(i))
@@ -195,8 +198,14 @@ func (h histogram) Write(m *dto.Metric) error {
 	return nil
 }
 
-func newHistogram(d *prometheus.Desc, l layout, started time.Time, row []uint64, nanos uint64, labels ...string) prometheus.Metric {
+// newHistogram exports what was counted. An objective, where it is not 0, gets a classic bucket that
+// ends there: so that alerts can count what was slower.
+func newHistogram(d *prometheus.Desc, l layout, started time.Time, row []uint64, nanos uint64, objective time.Duration, labels ...string) prometheus.Metric {
 	counts := row[:bucketCount]
+	promised := -1
+	if objective > 0 {
+		promised = l.index(objective)
+	}
 	native := map[int]int64{}
 	var total uint64
 	var classic []*dto.Bucket
@@ -205,7 +214,7 @@ func newHistogram(d *prometheus.Desc, l layout, started time.Time, row []uint64,
 			native[l.native(i)] = int64(n)
 			total += n
 		}
-		if (i+1)%perOctave == 0 && l.classic((i+1)/perOctave) {
+		if i == promised || (i+1)%perOctave == 0 && l.classic((i+1)/perOctave) {
 			classic = append(classic, &dto.Bucket{
 				UpperBound: new(l.lower(i + 1)), CumulativeCount: new(total),
 			})
@@ -213,6 +222,12 @@ func newHistogram(d *prometheus.Desc, l layout, started time.Time, row []uint64,
 	}
 	m := prometheus.MustNewConstNativeHistogram(d, total, float64(nanos)/1e9, native, nil, 0, schema, 0, started, labels...)
 	return histogram{m, classic}
+}
+
+// PromisedBound gives the bound in seconds of the classic bucket that a pattern's duration has for its
+// objective: at most 4.4 % above it.
+func PromisedBound(objective time.Duration) float64 {
+	return latencies.lower(latencies.index(objective) + 1)
 }
 
 // classic tells at which octaves a classic bucket ends: each from 122 µs to 16 s for latencies,

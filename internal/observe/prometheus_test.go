@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -107,6 +108,26 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 	}
 	if strings.Contains(string(text), `"internal"`) {
 		t.Error("a read that the model makes for itself is exported")
+	}
+}
+
+// What was slower than the objective can be counted: a bucket ends there, to 4.4 %.
+func TestObjectivesHaveABucketOfTheirOwn(t *testing.T) {
+	m := shop()
+	m.Reads[0].Objective = model.Objective{Quantile: 0.99, Latency: 50 * time.Millisecond}
+	r := observe.New(observe.Config{Model: m})
+	t.Cleanup(func() { r.Close() })
+	for _, ms := range []int{1, 40, 50, 53, 100} {
+		r.Read(m.Reads[0], engine.ReadSample{Total: time.Duration(ms) * time.Millisecond})
+	}
+	bound := observe.PromisedBound(50 * time.Millisecond)
+	if bound < 0.05 || bound > 0.05*1.045 {
+		t.Errorf("the bucket of 50 ms ends at %v s", bound)
+	}
+	_, text := scrape(t, r, "text/plain")
+	want := fmt.Sprintf(`partita_read_duration_seconds_bucket{read="order",le="%v"} 3`, bound)
+	if !strings.Contains(string(text), want+"\n") {
+		t.Errorf("no line %s", want)
 	}
 }
 

@@ -58,5 +58,5 @@ func (r *Recorder) sharedFigures() *SharedFigures {
 }
 
 func (r *Recorder) sharedHistogram(d *prometheus.Desc) prometheus.Metric {
-	return newHistogram(d, latencies, r.started, r.shared.row(), r.shared.nanos.Load())
+	return newHistogram(d, latencies, r.started, r.shared.row(), r.shared.nanos.Load(), 0)
 }
