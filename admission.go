@@ -2,14 +2,19 @@ package partita
 
 import (
 	"context"
+	"time"
 
+	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/admit"
+	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/model"
 )
 
 // admission is what decides what is begun when there is more to do than can be done.
 type admission struct {
 	heavy         *admit.Heavy
 	reads, writes *admit.Gate
+	door          *admit.Door
 }
 
 // A group of writes is this large where many wait: a limit to begin with.
@@ -24,4 +29,14 @@ func (n *node) admitting(ctx context.Context) {
 	n.admission.heavy = admit.NewHeavy()
 	n.admission.reads = admit.NewGate(admit.GateConfig{Initial: first, Heavy: n.admission.heavy})
 	n.admission.writes = admit.NewGate(admit.GateConfig{Initial: firstWrites, Heavy: n.admission.heavy})
+	n.admission.door = admit.NewDoor(admit.DoorConfig{Model: n.model, Reads: n.admission.reads, Writes: n.admission.writes, Refused: n.refused})
+}
+
+// refused counts a request that was refused before anybody looked at it.
+func (n *node) refused(read *model.Read, write *model.Write, waited time.Duration) {
+	if read != nil {
+		n.recorder.Read(read, engine.ReadSample{Code: fault.Overloaded, Total: waited})
+		return
+	}
+	n.recorder.Write(write, engine.WriteSample{Code: fault.Overloaded, Total: waited})
 }

@@ -177,8 +177,8 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		n.work.Go(func() { n.watchBus(background) })
 	}
 	n.serving.Store(true)
-	n.adminServer.serve(admin, n.logger, n.fail)
-	n.apiServer.serve(n.api, n.logger, n.fail)
+	n.adminServer.serve(admin, nil, n.logger, n.fail)
+	n.apiServer.serve(n.api, n.admission.door, n.logger, n.fail)
 	n.logger.Info("serving "+a.model.Service, "api", n.apiServer.url(), "page", n.adminServer.url(), "store", n.store.Info().Place)
 	if idle := observe.Inactive(a.model); len(idle) > 0 {
 		n.logger.Warn("declared in the model, but not carried out by this release: " + strings.Join(idle, "; "))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/httpapi"
 )
 
@@ -34,16 +35,21 @@ func listen(ctx context.Context, field, address string) (*server, error) {
 	return &server{listener: l, done: make(chan struct{})}, nil
 }
 
-// serve answers with h until shutdown.
-func (s *server) serve(h http.Handler, logger *slog.Logger, failed func(error)) {
+// serve answers with h until shutdown, behind a door if there is one.
+func (s *server) serve(h http.Handler, door *admit.Door, logger *slog.Logger, failed func(error)) {
 	if s == nil {
 		return
 	}
 	s.http = httpapi.Server(h)
+	listener := s.listener
+	if door != nil {
+		s.http = httpapi.ServerBehind(door, h)
+		listener = door.Listen(listener)
+	}
 	s.http.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			failed(fmt.Errorf("partita: the listener on %s failed: %w", s.addr(), err))
 		}
 	}()

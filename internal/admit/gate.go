@@ -2,7 +2,6 @@ package admit
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -38,6 +37,7 @@ type Gate struct {
 	ends    atomic.Int64 // of this window, in Unix nanoseconds
 	service atomic.Int64 // nanoseconds that one takes, lately
 	passed  [priorities]atomic.Uint64
+	queue   [priorities]atomic.Int64 // who waits, by priority
 	heavy   *Heavy
 	room    func() // called when fewer wait than before; nil: nobody wants to know
 
@@ -106,6 +106,9 @@ func NewGate(c GateConfig) *Gate {
 func (g *Gate) Enter(ctx context.Context, a Ask) (Pass, error) {
 	if g == nil {
 		return Pass{}, nil
+	}
+	if c := ConnOf(ctx); c != nil {
+		c.atGate()
 	}
 	p := Pass{gate: g, partition: a.Partition, weight: int64(max(1, a.Weight)), entered: time.Now()}
 	g.passed[a.Priority].Add(1)
@@ -183,6 +186,7 @@ func (g *Gate) wait(ctx context.Context, p model.Priority, pass Pass) (Pass, err
 	if g.waiting.Add(1) == 1 {
 		g.since = asked
 	}
+	g.queue[p].Add(1)
 	w := g.lanes.add(p, pass.partition, asked, pass.weight)
 	g.counts.waited[p]++
 	g.call(asked) // somebody may have left meanwhile
@@ -229,6 +233,7 @@ func (g *Gate) giveUp(ctx context.Context, w *waiter[store.Partition], pass Pass
 	w.answered = true
 	g.lanes.remove(w)
 	g.waiting.Add(-1)
+	g.queue[w.lane.priority].Add(-1)
 	g.counts.refused[w.lane.priority][why]++
 	g.mu.Unlock()
 	if g.room != nil {
@@ -278,6 +283,7 @@ func (g *Gate) call(now time.Time) (called int) {
 		g.lanes.enter(w)
 		g.waiting.Add(-1)
 		p := w.lane.priority
+		g.queue[p].Add(-1)
 		g.counts.wait[p] += now.Sub(w.asked)
 		w.answered = true
 		w.answer <- true
@@ -340,13 +346,11 @@ func (g *Gate) refusal(ctx context.Context, why Reason) error {
 			return fault.Wrap(fault.Deadline, err, "The service is busy, and this could not be begun in time; nothing was changed. Please try again.")
 		}
 	}
-	err := fault.New(fault.Overloaded, "The service has more to do than it can just now; nothing was changed. Please try again after the time in Retry-After.")
-	err.RetryAfter = comeAgain()
-	return err
+	return &fault.Error{Code: fault.Overloaded, Message: busy, RetryAfter: comeAgain()}
 }
 
 // comeAgain gives a time after which to come again, another one to each, so that those who were
 // refused together do not come together.
 func comeAgain() time.Duration {
-	return time.Second + time.Duration(math.Floor(rand.Float64()*5))*time.Second
+	return time.Duration(1+rand.IntN(RefusalSpread)) * time.Second
 }

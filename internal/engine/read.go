@@ -44,6 +44,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time)}, nil
 		}
 	}
+	admit.Aside(ctx)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/accept"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -93,6 +94,7 @@ func (a *API) comeAfter(ctx context.Context, r *http.Request, q *engine.WriteReq
 		return &fault.Error{Code: fault.BadRequest, Message: message,
 			Details: []fault.Detail{{Pointer: "Partita-After", Message: "cannot be followed"}}}
 	}
+	admit.Aside(ctx)
 	return a.accepts.After(ctx, ids, q.Claims, store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]}, async)
 }
 
@@ -100,6 +102,7 @@ func (a *API) comeAfter(ctx context.Context, r *http.Request, q *engine.WriteReq
 // the caller wanted to wait for that, or because it could not be accepted and was carried out at once.
 func (a *API) submit(ctx context.Context, h http.Header, q *engine.WriteRequest, p preference) (result engine.WriteResult, pending *accept.State, err error) {
 	defer caught(&err)
+	admit.Aside(ctx)
 	s, err := a.accepts.Submit(ctx, q, p.wait)
 	if err != nil {
 		return result, nil, pointInto(err, q.Write)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -98,6 +99,7 @@ func (a *API) feed(w http.ResponseWriter, r *http.Request, tail string, escaped 
 	if err != nil {
 		return err
 	}
+	admit.Aside(r.Context())
 	if err := a.feedsFrom.Allow(r.Context(), route.feed, partition, claims); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/accept"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -57,6 +58,7 @@ func (a *API) operation(r *http.Request, id string) (s accept.State, err error) 
 		return s, fault.New(fault.UnknownPattern, "There is no such operation, or it is another caller's.")
 	}
 	defer caught(&err)
+	admit.Aside(r.Context())
 	return a.accepts.Operation(r.Context(), id, claims, wait)
 }
 

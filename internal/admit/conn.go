@@ -1,0 +1,222 @@
+package admit
+
+import (
+	"context"
+	"hash/maphash"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// Listener gives connections whose requests pass a Door. Make one with Door.Listen.
+type Listener struct {
+	net.Listener
+	door   *Door
+	closed chan struct{}
+	once   atomic.Bool
+}
+
+// Listen puts the Door before a TCP listener.
+func (d *Door) Listen(l net.Listener) *Listener {
+	return &Listener{Listener: l, door: d, closed: make(chan struct{})}
+}
+
+// Accept waits while too many connections are open or held.
+func (l *Listener) Accept() (net.Conn, error) {
+	d := l.door
+	for d.open.Load() >= int64(d.config.Connections) || d.held.Load() >= mostHeld {
+		d.stuck.Store(true)
+		select {
+		case <-l.closed:
+			return nil, net.ErrClosed
+		case <-d.eased:
+		case <-time.After(shortPatience):
+		}
+		d.stuck.Store(false)
+	}
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := raw.(*net.TCPConn)
+	if !ok {
+		return raw, nil
+	}
+	d.open.Add(1)
+	c := &Conn{TCPConn: tcp, door: d, first: true, fresh: true}
+	if host, _, err := net.SplitHostPort(tcp.RemoteAddr().String()); err == nil {
+		c.address = maphash.String(addresses, host)
+	}
+	return c, nil
+}
+
+var addresses = maphash.MakeSeed()
+
+// Close ends the listening.
+func (l *Listener) Close() error {
+	if l.once.CompareAndSwap(false, true) {
+		close(l.closed)
+	}
+	return l.Listener.Close()
+}
+
+// Conn is a connection whose requests pass the Door: the first bytes of a request are given out when it
+// is let in. net/http reads from it in one goroutine at a time.
+type Conn struct {
+	*net.TCPConn
+	door    *Door
+	address uint64
+
+	first bool // no request was answered yet
+	fresh bool // what comes next is the beginning of a request
+
+	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
+	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
+	held    time.Duration           // how long the request was held
+	refuse  bool                    // the request was let in to be refused
+	closed  atomic.Bool
+	waits   atomic.Pointer[waiter[uint64]] // nil: the request is not held
+}
+
+// enter notes that the request was let in, and lets it be counted whether it comes to its gate.
+func (c *Conn) enter(p *pattern, k kind) {
+	c.inside.Store(p.entry(k))
+	if p.kind != processor {
+		c.counted.Store(p)
+	}
+}
+
+// Aside says that the request is not at work any more: it is answered, or waits for something.
+func (c *Conn) Aside() {
+	if c.inside.Load() == nil {
+		return
+	}
+	if e := c.inside.Swap(nil); e != nil {
+		c.door.leave(e)
+	}
+}
+
+// atGate says that the request has come to a Gate.
+func (c *Conn) atGate() {
+	c.count(true)
+	c.Aside()
+}
+
+func (c *Conn) count(came bool) {
+	if c.counted.Load() == nil {
+		return
+	}
+	if p := c.counted.Swap(nil); p != nil {
+		p.came(came)
+	}
+}
+
+// Read gives bytes of requests. Those that begin a request pass the Door.
+func (c *Conn) Read(b []byte) (int, error) {
+	if len(b) == 1 { // net/http looks whether the caller is still there
+		return c.TCPConn.Read(b)
+	}
+	if !c.fresh { // the rest of a request may be long in coming
+		c.Aside()
+		return c.TCPConn.Read(b)
+	}
+	for {
+		n, err := c.TCPConn.Read(b)
+		if n == 0 || err != nil {
+			return n, err
+		}
+		if c.door.enter(c, b[:n]) {
+			c.fresh = false
+			if c.held > goneAfter {
+				held := c.held
+				if gone(c.TCPConn) {
+					c.Aside()
+					return 0, net.ErrClosed
+				}
+				c.held = held
+			}
+			return n, nil
+		}
+		if c.closed.Load() {
+			return 0, net.ErrClosed
+		}
+		if c.first || !whollyRead(b[:n]) {
+			c.fresh, c.refuse = false, true
+			c.door.marked.Add(1)
+			return n, nil
+		}
+		if err := c.door.refuser.write(c.TCPConn); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// goneAfter: the caller of a request that was held for longer may have gone away.
+const goneAfter = 20 * time.Millisecond
+
+// Write gives out an answer; the request is not at work any more then.
+func (c *Conn) Write(b []byte) (int, error) {
+	c.Aside()
+	return c.TCPConn.Write(b)
+}
+
+// Idle says that a request was answered, and that the connection waits for the next.
+func (c *Conn) Idle() {
+	c.count(false)
+	c.Aside()
+	c.Unmark()
+	c.first, c.fresh, c.held = false, true, 0
+}
+
+// Close closes the connection, also where its request is held.
+func (c *Conn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		if w := c.waits.Load(); w != nil && c.door.abort(w, Late) {
+			w.answer <- false
+		}
+		c.Aside()
+		c.Unmark()
+		c.door.open.Add(-1)
+		if c.door.stuck.Load() {
+			c.door.ease()
+		}
+	}
+	return c.TCPConn.Close()
+}
+
+// Unmark tells, once, whether the request was let in to be refused.
+func (c *Conn) Unmark() bool {
+	if !c.refuse {
+		return false
+	}
+	c.refuse = false
+	c.door.marked.Add(-1)
+	return true
+}
+
+// Held tells how long the request that is under way was held.
+func (c *Conn) Held() time.Duration { return c.held }
+
+type connKey struct{}
+
+// WithConn gives a context from which Aside finds the connection.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
+	if c, ok := c.(*Conn); ok {
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	return ctx
+}
+
+// ConnOf gives the connection of a request; nil where it has not come through a Door.
+func ConnOf(ctx context.Context) *Conn {
+	c, _ := ctx.Value(connKey{}).(*Conn)
+	return c
+}
+
+// Aside says that the request of that context is about to wait for something else than a processor, so
+// that others may be looked at meanwhile.
+func Aside(ctx context.Context) {
+	if c := ConnOf(ctx); c != nil {
+		c.Aside()
+	}
+}

@@ -1,0 +1,402 @@
+package admit
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// DoorConfig is what a Door is made of. Model is required.
+type DoorConfig struct {
+	Model *model.Model
+	// Reads and Writes are the gates that requests come to later. While many wait there, those who
+	// would have to wait behind them are not let in here. nil: there is none.
+	Reads, Writes *Gate
+	// Inside bounds the requests that are looked at, at the same time; those who wait for the store are
+	// not counted. Default: 64 for each processor.
+	Inside int
+	// Connections bounds those that are open; further ones are not accepted. Default: 16384.
+	Connections int
+	// Refused is called for each request to a pattern that was refused here: exactly one of read and
+	// write is not nil. Default: nobody wants to know.
+	Refused func(read *model.Read, write *model.Write, waited time.Duration)
+}
+
+// Door is the gate at the connections. It holds overload off by leaving requests where they are: on
+// their connections. Who is let in is decided by the first line at most: the priority of the pattern, and
+// whether it usually needs the store. Nothing there is believed: it can only make its own request wait.
+//
+// A Door is safe for concurrent use. While nobody has to wait, a request costs it two atomic additions.
+type Door struct {
+	config  DoorConfig
+	reads   map[string]*pattern // by name
+	writes  map[string]*pattern
+	always  *pattern // what is answered in any case
+	other   *pattern // what is no pattern
+	inside  atomic.Int64
+	held    atomic.Int64
+	marked  atomic.Int64 // requests that were let in to be refused
+	open    atomic.Int64 // connections
+	passed  atomic.Uint64
+	coming  [kinds][priorities]atomic.Int64 // looked at, on their way to a gate
+	eased   chan struct{}
+	stuck   atomic.Bool // Accept waits
+	turn    atomic.Uint32
+	refuser refuser
+
+	mu     sync.Mutex
+	lines  [kinds]lanes[uint64] // by what they need; lanes by caller's address
+	since  time.Time            // when somebody began to wait, with nobody waiting before
+	counts doorCounts
+}
+
+type doorCounts struct {
+	held    [priorities]uint64
+	wait    [priorities]time.Duration
+	refused [priorities][reasons]uint64
+}
+
+// kind is what a request usually needs.
+type kind uint8
+
+const (
+	processor kind = iota // nothing but the processor
+	readGate
+	writeGate
+	kinds = iota
+)
+
+// pattern is what the Door knows about a read or write.
+type pattern struct {
+	read     *model.Read
+	write    *model.Write
+	kind     kind // of the gate that it comes to, if it comes to one
+	priority model.Priority
+	need     atomic.Int64 // how many in 1,024 come to their gate, lately
+	asked    atomic.Int64 // while somebody counted
+	needed   atomic.Int64
+	as       [2]entry // of its requests: those that are held as processor, and as kind
+}
+
+// entry is what a request is inside as.
+type entry struct {
+	priority model.Priority
+	kind     kind
+}
+
+var someone = &entry{priority: model.Normal} // nobody looked what it is
+
+// entry gives what a request of the pattern is inside as.
+func (p *pattern) entry(k kind) *entry {
+	e := &p.as[0]
+	if k != processor {
+		e = &p.as[1]
+	}
+	return e
+}
+
+func newPattern(priority model.Priority, k kind) *pattern {
+	p := &pattern{priority: priority, kind: k}
+	p.as[0], p.as[1] = entry{priority, processor}, entry{priority, k}
+	return p
+}
+
+const whole = 1024
+
+// usually is the kind by which requests of the pattern are held.
+func (p *pattern) usually() kind {
+	if p.need.Load() < whole/2 {
+		return processor
+	}
+	return p.kind
+}
+
+// came notes whether a request of the pattern came to its gate, as far as it was looked at.
+func (p *pattern) came(needed bool) {
+	if needed {
+		p.needed.Add(1)
+	}
+	if n := p.asked.Add(1); n >= 64 {
+		if p.asked.CompareAndSwap(n, 0) {
+			p.need.Store((p.need.Load() + p.needed.Swap(0)*whole/n) / 2)
+		}
+	}
+}
+
+const mostHeld = 4096 // who is held costs memory; beyond it connections are not accepted
+
+// NewDoor makes a Door, and lets the gates tell it when there is room.
+func NewDoor(c DoorConfig) *Door {
+	if c.Inside <= 0 {
+		c.Inside = 64 * runtime.GOMAXPROCS(0)
+	}
+	if c.Connections <= 0 {
+		c.Connections = 16 << 10
+	}
+	d := &Door{config: c, reads: map[string]*pattern{}, writes: map[string]*pattern{}, eased: make(chan struct{}, 1),
+		always: newPattern(model.Critical, processor), other: newPattern(model.Normal, processor)}
+	for _, r := range c.Model.Reads {
+		p := newPattern(r.Priority, present(c.Reads, readGate))
+		p.read = r
+		p.need.Store(whole)
+		if r.Fresh > 0 {
+			p.need.Store(whole / 4)
+		}
+		d.reads[r.Name] = p
+	}
+	for _, w := range c.Model.Writes {
+		p := newPattern(w.Priority, present(c.Writes, writeGate))
+		p.write = w
+		p.need.Store(whole)
+		d.writes[w.Name] = p
+	}
+	for _, g := range []*Gate{c.Reads, c.Writes} {
+		if g != nil {
+			g.room = d.call
+		}
+	}
+	d.refuser.init()
+	return d
+}
+
+// present is the kind of a gate, if it is there.
+func present(g *Gate, k kind) kind {
+	if g == nil {
+		return processor
+	}
+	return k
+}
+
+// allowance is how many may be inside before one more of that priority is let in.
+func (d *Door) allowance(p model.Priority) int64 {
+	n := int64(d.config.Inside)
+	switch p {
+	case model.Critical:
+		return n + n/4
+	case model.Bulk:
+		return n - n/8
+	}
+	return n
+}
+
+// crowded tells whether as many wait at a gate, or are on their way there, as it can use soon.
+func (d *Door) crowded(k kind, p model.Priority) bool {
+	var g *Gate
+	switch k {
+	case readGate:
+		g = d.config.Reads
+	case writeGate:
+		g = d.config.Writes
+	default:
+		return false
+	}
+	n := int64(0)
+	for q := p; q <= model.Critical; q++ {
+		n += g.queue[q].Load() + d.coming[k][q].Load()
+	}
+	return n >= max(8, g.limit.Load()/4)
+}
+
+// quiet tells whether nobody waits anywhere.
+func (d *Door) quiet() bool {
+	return d.held.Load() == 0 && (d.config.Reads == nil || d.config.Reads.waiting.Load() == 0) &&
+		(d.config.Writes == nil || d.config.Writes.waiting.Load() == 0)
+}
+
+// enter lets a request in whose first bytes have arrived, at once or after a wait; false: it is to be
+// refused. address is the caller's.
+func (d *Door) enter(c *Conn, head []byte) bool {
+	d.passed.Add(1)
+	if d.quiet() {
+		if d.inside.Add(1) <= int64(d.config.Inside) {
+			c.inside.Store(someone)
+			return true
+		}
+		d.inside.Add(-1)
+	}
+	p := d.pattern(head)
+	k := p.usually()
+	if d.held.Load() == 0 && d.take(p.priority, k) {
+		c.enter(p, k)
+		return true
+	}
+	return d.hold(c, p, k)
+}
+
+// take lets somebody in if there is room.
+func (d *Door) take(p model.Priority, k kind) bool {
+	if d.crowded(k, p) {
+		return false
+	}
+	if d.inside.Add(1) > d.allowance(p) {
+		d.inside.Add(-1)
+		return false
+	}
+	if k != processor {
+		d.coming[k][p].Add(1)
+	}
+	return true
+}
+
+// leave says that a request is not looked at any more: it is answered, or waits for something else.
+func (d *Door) leave(e *entry) {
+	d.inside.Add(-1)
+	if e.kind != processor {
+		d.coming[e.kind][e.priority].Add(-1)
+	}
+	if d.held.Load() > 0 {
+		d.call()
+	}
+}
+
+// hold makes a connection wait.
+func (d *Door) hold(c *Conn, p *pattern, k kind) bool {
+	now := time.Now()
+	d.mu.Lock()
+	if d.held.Add(1) == 1 {
+		d.since = now
+	}
+	w := d.lines[k].add(p.priority, c.address, now, 1)
+	d.counts.held[p.priority]++
+	c.waits.Store(w)
+	d.callLocked(now) // somebody may have left meanwhile
+	d.mu.Unlock()
+
+	timer := time.NewTimer(shortPatience)
+	defer timer.Stop()
+	for {
+		select {
+		case in := <-w.answer:
+			c.waits.Store(nil)
+			c.held = time.Since(now)
+			if in {
+				c.enter(p, k)
+			}
+			return in
+		case <-timer.C:
+			if next := d.patience(now); next > 0 {
+				timer.Reset(next)
+				continue
+			}
+			if !d.abort(w, Full) {
+				continue // it was called just now
+			}
+			c.waits.Store(nil)
+			if d.config.Refused != nil && (p.read != nil || p.write != nil) {
+				d.config.Refused(p.read, p.write, time.Since(now))
+			}
+			return false
+		}
+	}
+}
+
+// Who is held is refused after a while, since its caller may have something better to do than to
+// wait. It is kept for longer than at a Gate, for to hold it costs nothing and to refuse it does.
+const (
+	shortHold   = 250 * time.Millisecond
+	refusalCost = 5 * time.Microsecond // roughly; so that all refusals together
+	refusalPart = 20                   // take a 20th of a processor
+)
+
+// patience tells how much longer somebody is to be held who has been since then; 0: not any longer.
+func (d *Door) patience(since time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	waited := now.Sub(since)
+	hold := longPatience
+	if now.Sub(d.since) >= overloadAfter {
+		hold = shortHold
+	}
+	if waited < hold {
+		return min(hold-waited, shortPatience)
+	}
+	if wait := d.refuser.next.Sub(now); wait > 0 {
+		return wait + time.Millisecond
+	}
+	if now.After(d.refuser.next.Add(10 * time.Millisecond)) {
+		d.refuser.next = now.Add(-10 * time.Millisecond)
+	}
+	d.refuser.next = d.refuser.next.Add(refusalCost * refusalPart / time.Duration(runtime.GOMAXPROCS(0)))
+	return 0
+}
+
+// abort takes somebody out who waits; false where it was answered already.
+func (d *Door) abort(w *waiter[uint64], why Reason) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w.answered {
+		return false
+	}
+	w.answered = true
+	d.line(w).remove(w)
+	d.held.Add(-1)
+	d.counts.refused[w.lane.priority][why]++
+	return true
+}
+
+// line gives the lanes that a waiter is in.
+func (d *Door) line(w *waiter[uint64]) *lanes[uint64] {
+	for k := range d.lines {
+		if d.lines[k].byKey[w.lane.priority][w.lane.key] == w.lane {
+			return &d.lines[k]
+		}
+	}
+	return nil
+}
+
+// call lets in those whose turn it is.
+func (d *Door) call() {
+	d.mu.Lock()
+	d.callLocked(time.Now())
+	d.mu.Unlock()
+	if d.stuck.Load() {
+		d.ease()
+	}
+}
+
+func (d *Door) callLocked(now time.Time) {
+	newest := d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
+	for d.held.Load() > 0 {
+		if !d.callOne(now, newest) {
+			return
+		}
+	}
+}
+
+// callOne lets in the one whose turn it is, if there is room for it.
+func (d *Door) callOne(now time.Time, newest bool) bool {
+	first := int(d.turn.Add(1))
+	for p := model.Critical; ; p-- {
+		for i := range int(kinds) {
+			k := kind((first + i) % int(kinds))
+			w := d.lines[k].next(p, newest)
+			if w == nil || !d.take(p, k) {
+				continue
+			}
+			d.lines[k].remove(w)
+			d.held.Add(-1)
+			d.counts.wait[p] += now.Sub(w.asked)
+			w.answered = true
+			w.answer <- true
+			return true
+		}
+		if p == model.Bulk {
+			return false
+		}
+	}
+}
+
+// ease lets Accept look again.
+func (d *Door) ease() {
+	select {
+	case d.eased <- struct{}{}:
+	default:
+	}
+}
+
+// Marked tells whether a request may have been let in to be refused.
+func (d *Door) Marked() bool { return d.marked.Load() > 0 }
