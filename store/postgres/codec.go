@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/partita-dev/partita/fault"
@@ -144,6 +145,30 @@ func argument(v model.Value) any {
 		return []byte(v.Text())
 	}
 	return v.Text()
+}
+
+// appendParameter encodes a value as a parameter of a type that the server named, and gives its format.
+// What has no short binary form is sent as text.
+func appendParameter(dst []byte, oid uint32, v model.Value) ([]byte, int16) {
+	switch kind := v.Kind(); {
+	case kind == model.NullValue:
+	case kind == model.BytesValue && oid == pgtype.ByteaOID:
+		return append(dst, v.Text()...), pgx.BinaryFormatCode
+	case kind == model.IntValue && oid == pgtype.Int8OID:
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int())), pgx.BinaryFormatCode
+	case kind == model.FloatValue && oid == pgtype.Float8OID:
+		return binary.BigEndian.AppendUint64(dst, math.Float64bits(v.Float())), pgx.BinaryFormatCode
+	case kind == model.TimeValue && oid == pgtype.TimestamptzOID:
+		return binary.BigEndian.AppendUint64(dst, uint64(v.Int()-epochMicros)), pgx.BinaryFormatCode
+	case kind == model.DateValue && oid == pgtype.DateOID:
+		return binary.BigEndian.AppendUint32(dst, uint32(v.Int()-epochDays)), pgx.BinaryFormatCode
+	case kind == model.StringValue && oid == pgtype.UUIDOID:
+		b := uuidBytes(v.Text())
+		return append(dst, b[:]...), pgx.BinaryFormatCode
+	default:
+		return model.AppendText(dst, v), pgx.TextFormatCode
+	}
+	return dst, pgx.BinaryFormatCode
 }
 
 func date(v model.Value) pgtype.Date {

@@ -41,6 +41,7 @@ type Store struct {
 	model    *model.Model
 	readers  *pgxpool.Pool
 	writers  *pgxpool.Pool // one connection: the group under way
+	gets     *gets
 	queue    *store.Queue
 	info     store.Info
 	options  store.Options
@@ -52,7 +53,8 @@ type Store struct {
 
 	reads   sync.Map // readKey → *sqltext.Statement
 	updates sync.Map // entity and fields → text
-	doubt   *doubt   // of the writer: a group of which nobody knows yet whether it was committed
+	tracer  pgx.QueryTracer
+	doubt   *doubt // of the writer: a group of which nobody knows yet whether it was committed
 
 	groups, groupWrites counter
 	closed              sync.Once
@@ -87,8 +89,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		model: c.Model, queue: store.NewQueue(c.Queue, c.Group), options: c.Options, onChange: c.OnChange, timeout: c.Timeout,
 		books: map[*model.Family]*sqltext.Books{}, bulk: map[*model.Entity]*bulk{}, families: map[*model.Family]*familyBulk{},
-		done: make(chan struct{}), broken: make(chan struct{}),
+		tracer: c.tracer, done: make(chan struct{}), broken: make(chan struct{}),
 	}
+	s.gets = newGets(s, c.Readers)
 	for _, f := range c.Model.Families {
 		s.books[f], s.families[f] = sqltext.BooksOf(f), newFamilyBulk(f)
 	}

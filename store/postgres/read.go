@@ -32,7 +32,12 @@ type querier interface {
 // Read answers a query with one statement, hence from one snapshot. With Also, the statements share
 // a transaction of REPEATABLE READ.
 func (s *Store) Read(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
-	if len(q.Also) == 0 {
+	switch {
+	case len(q.Also) > 0:
+	case !q.Read.List:
+		r, err := s.gets.read(ctx, p, q)
+		return r, s.failure(err)
+	default:
 		r, err := s.read(ctx, s.readers, p, q)
 		return r, s.failure(err)
 	}
@@ -61,7 +66,7 @@ func (s *Store) read(ctx context.Context, on querier, p store.Partition, q *stor
 	var room [16]any
 	args := room[:0]
 	for _, b := range st.Binds {
-		args = append(args, bound(b, p, q))
+		args = append(args, argument(bound(b, p, q)))
 	}
 	rows, err := on.Query(ctx, st.SQL, args...)
 	if err != nil {
@@ -70,16 +75,9 @@ func (s *Store) read(ctx context.Context, on querier, p store.Partition, q *stor
 	defer rows.Close()
 	r := &store.Result{}
 	for rows.Next() {
-		raw := rows.RawValues()
-		r.Version = binary.BigEndian.Uint64(raw[0])
-		if raw[1] == nil {
-			continue // the head alone: there is no row
-		}
-		row, err := rowOf(q.Read.Of, raw[1:])
-		if err != nil {
+		if err := addRow(r, q.Read.Of, rows.RawValues()); err != nil {
 			return nil, err
 		}
-		r.Rows = append(r.Rows, row)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -93,6 +91,19 @@ func (s *Store) read(ctx context.Context, on querier, p store.Partition, q *stor
 		}
 	}
 	return r, nil
+}
+
+// addRow takes one line of a read's answer: the partition's version, and a row if there is one.
+func addRow(r *store.Result, e *model.Entity, raw [][]byte) error {
+	r.Version = binary.BigEndian.Uint64(raw[0])
+	if raw[1] == nil {
+		return nil // the head alone
+	}
+	row, err := rowOf(e, raw[1:])
+	if err == nil {
+		r.Rows = append(r.Rows, row)
+	}
+	return err
 }
 
 func (s *Store) statement(q *store.Query) *sqltext.Statement {
@@ -125,32 +136,32 @@ func variant(q *store.Query) sqltext.Variant {
 	return v
 }
 
-func bound(b sqltext.Bind, p store.Partition, q *store.Query) any {
+func bound(b sqltext.Bind, p store.Partition, q *store.Query) model.Value {
 	switch b.Kind {
 	case sqltext.BindFrom:
-		return argument(q.From)
+		return q.From
 	case sqltext.BindTo:
-		return argument(q.To)
+		return q.To
 	case sqltext.BindCursor:
-		return argument(q.Cursor[b.Index])
+		return q.Cursor[b.Index]
 	case sqltext.BindFixed:
-		return argument(b.Fixed)
+		return b.Fixed
 	case sqltext.BindKeep:
 		return keepBound(q.Read.Of, q.Now)
 	}
 	if b.Index == 0 {
-		return argument(p.Value)
+		return p.Value
 	}
-	return argument(q.Args.Values[b.Index])
+	return q.Args.Values[b.Index]
 }
 
 // keepBound is the point in time, or the day, at or before which rows have expired.
-func keepBound(e *model.Entity, now time.Time) any {
+func keepBound(e *model.Entity, now time.Time) model.Value {
 	over := now.Add(-e.Keep.For)
 	if e.Keep.From.Type.Kind == model.KindDate {
-		return argument(model.DateDays(over.Unix() / (24 * 60 * 60)))
+		return model.DateDays(over.Unix() / (24 * 60 * 60))
 	}
-	return over
+	return model.Time(over)
 }
 
 // rowOf reads the row's version and the fields of an entity, in PostgreSQL's binary format.

@@ -112,7 +112,7 @@ func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, 
 
 // Expired gives rows whose keep is over.
 func (src *source) Expired(p store.Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
-	rows, err := collect(src.ctx, src.conn, e, sqltext.Expired(e), argument(p.Value), keepBound(e, now), limit)
+	rows, err := collect(src.ctx, src.conn, e, sqltext.Expired(e), argument(p.Value), argument(keepBound(e, now)), limit)
 	return rows, src.fail(err)
 }
 
