@@ -30,11 +30,20 @@ func (g *Guard) say() {
 	default:
 	}
 	now := time.Now()
-	if n := g.late.Load(); n != g.counted {
-		g.counted, g.slowed = n, now
-	}
 	unread, _ := g.reads.Away()
 	unwritten, _ := g.writes.Away()
+	late := g.late.Load()
+	switch {
+	case unread != nil || unwritten != nil:
+		g.slowed = time.Time{} // what runs out of time now says nothing new
+	case late != g.counted:
+		g.slowed = now
+	}
+	g.counted = late
+	if (unread == nil) != (unwritten == nil) { // what takes one of them takes both, as a rule
+		g.reads.suspect()
+		g.writes.suspect()
+	}
 	switch {
 	case unread != nil && unwritten != nil:
 		board.Set(Store, Down, words(unread), slices.Concat(s.NoReads(), s.NoWrites())...)

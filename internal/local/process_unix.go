@@ -58,16 +58,25 @@ func killAll(cmd *exec.Cmd) {
 	}
 }
 
-func freeze(cmd *exec.Cmd) { signalAll(cmd, syscall.SIGSTOP) }
+// freeze stops the server first: what it would start afterwards would not be stopped.
+func freeze(cmd *exec.Cmd) {
+	if cmd == nil {
+		return
+	}
+	pid := cmd.Process.Pid
+	kill(pid, syscall.SIGSTOP)
+	await(func() bool { s := state(pid); return s == 'T' || s == 0 || s == 'Z' })
+	for _, child := range children(pid) {
+		kill(child, syscall.SIGSTOP)
+	}
+}
 
-func thaw(cmd *exec.Cmd) { signalAll(cmd, syscall.SIGCONT) }
-
-func signalAll(cmd *exec.Cmd, sig syscall.Signal) {
+func thaw(cmd *exec.Cmd) {
 	if cmd == nil {
 		return
 	}
 	for _, pid := range append(children(cmd.Process.Pid), cmd.Process.Pid) {
-		kill(pid, sig)
+		kill(pid, syscall.SIGCONT)
 	}
 }
 
