@@ -41,6 +41,7 @@ type commands struct {
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
 	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
 	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`
+	Observe observeCommand `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules for a model."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

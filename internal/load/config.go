@@ -26,6 +26,11 @@ func (c *Config) World() (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.WorldOf(m)
+}
+
+// WorldOf is World with a model that was read already: a store takes rows of its own model only.
+func (c *Config) WorldOf(m *model.Model) (*World, error) {
 	var claims map[string]any
 	if len(c.Claims) > 0 {
 		if err := json.Unmarshal(c.Claims, &claims); err != nil {

@@ -91,7 +91,7 @@ type Result struct {
 	Streams []StreamResult
 	Notes   []Note
 	CPU     time.Duration // that the load's process used
-	Behind  time.Duration // the most that arrivals were late because the generator was
+	Behind  time.Duration // by how much at least the tenth part of the arrivals was late, as the generator was
 }
 
 // StreamResult is what one Stream came to.

@@ -3,10 +3,12 @@ package load
 import (
 	"context"
 	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 )
@@ -71,6 +73,25 @@ func Start(c Config, stderr io.Writer, argv ...string) (*Generator, error) {
 func (g *Generator) Rehearse(ctx context.Context) ([]Trial, error) {
 	r, err := g.order(ctx, order{Rehearse: true})
 	return r.Trials, err
+}
+
+// Ready rehearses until no pattern is unavailable any more, as views are that are being built, or the
+// time is over.
+func (g *Generator) Ready(ctx context.Context, most time.Duration) (trials []Trial, err error) {
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(most); ; {
+		trials, err = g.Rehearse(ctx)
+		away := slices.ContainsFunc(trials, func(t Trial) bool { return !t.Fair && (t.Status == 503 || t.Status == 0) })
+		if err != nil || !away || time.Now().After(end) {
+			return trials, err
+		}
+		select { // whether a view is built has no signal from outside
+		case <-again.C:
+		case <-ctx.Done():
+			return trials, context.Cause(ctx)
+		}
+	}
 }
 
 // Run carries out a phase. When ctx ends, so does the Generator.
@@ -140,6 +161,9 @@ func (r *runner) rehearse() []Trial {
 		t.Name = p.Name
 		for n := range uint64(rehearsals) {
 			d := Draw{Partition: int(n) % r.world.Partitions(p.family()), Pick: hash(n, uint64(i))}
+			if p.Write != nil && founds(p.Write) {
+				d.Partition = r.world.Partitions(p.family()) + int(hash(r.serial.Load(), n)>>16)
+			}
 			token, err := r.token(p, d.Partition)
 			if err != nil {
 				t.Detail = err.Error()
@@ -163,9 +187,26 @@ func (r *runner) rehearse() []Trial {
 
 // take judges one answer. Any fair one is enough: the others may have met a guard.
 func (t *Trial) take(a *answer) {
-	fair := a.status < 400 || a.status == 404 || a.status == 409 || a.status == 412 || a.status == 429
+	fair := a.status < 400 || a.status == 404 && a.problem() != "unknown_pattern" || a.status == 409 || a.status == 412 || a.status == 429
 	if t.Fair && !fair {
 		return
 	}
 	t.Fair, t.Status, t.Problem, t.Detail = fair, a.status, a.problem(), string(a.body)
+}
+
+// Why says in a sentence why the pattern cannot be asked for.
+func (t *Trial) Why() string {
+	switch t.Status {
+	case 0:
+		return "no answer came: " + t.Detail
+	case 401, 403:
+		return "no rule lets the callers through that could be made up; say what their tokens need with --claim NAME=VALUE"
+	case 501:
+		return "this release does not carry it out"
+	}
+	var p struct{ Detail string }
+	if json.Unmarshal([]byte(t.Detail), &p) == nil && p.Detail != "" {
+		return fmt.Sprintf("it was answered with %d: %s", t.Status, p.Detail)
+	}
+	return fmt.Sprintf("it was answered with %d", t.Status)
 }

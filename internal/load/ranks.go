@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/partita-dev/partita/model"
 )
 
 // ranks draws partitions, the popular ones more often. It is safe for concurrent use.
@@ -29,5 +31,5 @@ func (k *ranks) draw(r *rand.Rand) int {
 	return min(i, len(k.upTo)-1)
 }
 
-// Share gives the part of all requests that goes to the most popular partition.
-func (k *ranks) share() float64 { return k.upTo[0] }
+// Hottest gives the part of a family's requests that goes to its most popular partition.
+func (w *World) Hottest(f *model.Family) float64 { return w.ranks[f].upTo[0] }

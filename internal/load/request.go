@@ -119,7 +119,7 @@ func (w *World) assign(wr *model.Write) {
 			}
 			have, known := w.roles[in]
 			switch {
-			case s.Op == model.OpInsert && src.Field != nil && w.refs[src.Field].entity == nil && w.refs[src.Field].family == nil:
+			case s.Op == model.OpInsert && src.Field != nil && w.refs[src.Field].entity == nil:
 				if !known {
 					w.roles[in] = role{entity: s.Entity, field: src.Field, fresh: true}
 				}
@@ -128,6 +128,14 @@ func (w *World) assign(wr *model.Write) {
 			}
 		}
 	}
+}
+
+// founds tells whether a write makes the first row of a partition, so that it needs one that is not
+// there yet.
+func founds(wr *model.Write) bool {
+	return slices.ContainsFunc(wr.Steps, func(s *model.Step) bool {
+		return s.Op == model.OpInsert && len(s.Entity.Key) == 0 && s.If == nil
+	})
 }
 
 // appendBody appends the body of a write's request.
@@ -205,6 +213,10 @@ func (w *World) input(wr *model.Write, in *model.Input, d Draw, choose *rand.Ran
 		if v, ok := w.elsewhere(wr, in, d); ok {
 			return v
 		}
+	}
+	if known && w.refs[what.field].family != nil {
+		family := w.refs[what.field].family
+		return w.Partition(family, choose.IntN(w.Partitions(family)))
 	}
 	if in.Type.Kind == model.KindInt && known {
 		return model.Int(within(int64(choose.Uint64()>>20), bound(in.Field.Min, 0, 0), bound(in.Field.Max, 1<<50, 0)))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/internal/observe"
 )
 
 // runner carries out phases against one service.
@@ -20,8 +21,8 @@ type runner struct {
 	addresses []string
 	head      head
 	tokens    map[int][]atomic.Pointer[string] // by family and partition
-	keys   string                           // what idempotency keys begin with
-	serial atomic.Uint64
+	keys      string                           // what idempotency keys begin with
+	serial    atomic.Uint64
 }
 
 func newRunner(w *World, c *Config) *runner {
@@ -39,15 +40,20 @@ func (r *runner) token(p *Pattern, partition int) (string, error) {
 		return r.bearer, nil
 	}
 	f := p.family()
-	place := &r.tokens[f.ID][partition]
-	if t := place.Load(); t != nil {
-		return *t, nil
+	var place *atomic.Pointer[string]
+	if known := r.tokens[f.ID]; partition < len(known) {
+		place = &known[partition]
+		if t := place.Load(); t != nil {
+			return *t, nil
+		}
 	}
 	t, err := auth.Mint(r.secret, r.world.Caller(f, partition), 24*time.Hour)
 	if err != nil {
 		return "", err
 	}
-	place.Store(&t)
+	if place != nil {
+		place.Store(&t)
+	}
 	return t, nil
 }
 
@@ -109,8 +115,12 @@ func (f *flow) gap() time.Duration {
 func (f *flow) arrive() arrival {
 	i := f.choose.draw(f.rand)
 	a := arrival{pattern: i, at: f.next, draw: Draw{Partition: f.Partition, Pick: f.rand.Uint64()}}
-	if f.Partition < 0 {
-		ranks := f.r.world.ranks[f.patterns[i].family()]
+	p := &f.patterns[i]
+	switch {
+	case p.Write != nil && founds(p.Write):
+		a.draw.Partition = f.r.world.Partitions(p.family()) + int(a.draw.Pick>>16)
+	case f.Partition < 0:
+		ranks := f.r.world.ranks[p.family()]
 		for a.draw.Partition = ranks.draw(f.rand); a.draw.Partition < f.Skip && f.Skip < len(ranks.upTo); {
 			a.draw.Partition = ranks.draw(f.rand)
 		}
@@ -153,10 +163,11 @@ func (r *runner) run(ph Phase) (Result, error) {
 	return out, nil
 }
 
-// dispatch makes requests due at their times, and gives by how much it was late at worst.
-func dispatch(flows []*flow, began time.Time, length time.Duration) (behind time.Duration) {
+// dispatch makes requests due at their times, and gives by how much one in ten was late at least.
+func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duration {
 	done := pinned()
 	defer done()
+	var behind observe.Histogram
 	for {
 		f := flows[0]
 		for _, other := range flows[1:] {
@@ -165,14 +176,14 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) (behind time
 			}
 		}
 		if f.next >= length {
-			return behind
+			return behind.Quantile(0.9)
 		}
 		late := time.Since(began) - f.next
 		if late < 0 {
 			nap(-late)
 			late = time.Since(began) - f.next
 		}
-		behind = max(behind, late)
+		behind.Add(late)
 		a := f.arrive()
 		select {
 		case f.queue <- a:

@@ -11,38 +11,31 @@ import (
 	"github.com/partita-dev/partita/store"
 )
 
-// Seeded says what was put into a store.
-type Seeded struct {
-	Partitions int `json:"partitions"`
-	Rows       int `json:"rows"`
-}
-
-// Seed puts the World's rows into a store, as an import does. The store must not be served meanwhile
-// if it is embedded. told hears how many rows there are; nil: nobody does.
-func (w *World) Seed(ctx context.Context, s store.Store, told func(rows int)) (Seeded, error) {
-	done := Seeded{}
-	for _, f := range w.Model.Families {
-		if f.View == nil {
-			done.Partitions += w.Partitions(f)
-		}
-	}
+// Seeds lists the entities that have rows of their own.
+func (w *World) Seeds() (list []*model.Entity) {
 	for _, e := range w.Model.Entities {
-		if e.View != nil || e.Internal {
-			continue
-		}
-		n, err := w.seedEntity(ctx, s, e)
-		done.Rows += n
-		if err != nil {
-			return done, err
-		}
-		if told != nil {
-			told(done.Rows)
+		if e.View == nil && !e.Internal {
+			list = append(list, e)
 		}
 	}
-	return done, nil
+	return list
 }
 
-func (w *World) seedEntity(ctx context.Context, s store.Store, e *model.Entity) (int, error) {
+// Seed puts the World's rows into a store, as an import does, and gives how many there are. The store
+// must not be served meanwhile if it is embedded.
+func (w *World) Seed(ctx context.Context, s store.Store) (rows int, err error) {
+	for _, e := range w.Seeds() {
+		n, err := w.SeedEntity(ctx, s, e)
+		rows += n
+		if err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
+}
+
+// SeedEntity is Seed for one entity.
+func (w *World) SeedEntity(ctx context.Context, s store.Store, e *model.Entity) (int, error) {
 	out, in := io.Pipe()
 	go func() { in.CloseWithError(w.writeRows(in, e)) }() //nolint:errcheck // it never fails
 	refused := ""
