@@ -1,16 +1,12 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,46 +19,6 @@ import (
 
 // accepting is the ledger, whose additions are accepted for later where the caller wants it.
 var accepting = strings.Replace(ledger, "{insert: entry, set: {amount: = input.amount}}\n", "{insert: entry, set: {amount: = input.amount}}\n    async: offered\n", 1)
-
-// ledgerNode is the process of one node with everything embedded. It says where it listens, and goes
-// on until it is killed.
-func ledgerNode(dir string) {
-	app, err := partita.Open(partita.Config{Model: "test.yaml", ModelSource: []byte(accepting), DataDir: dir,
-		Listen: "127.0.0.1:0", Admin: partita.None, Logger: slog.New(slog.DiscardHandler)})
-	if err == nil {
-		err = app.Start(context.Background())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println("http://" + app.Addr())
-	select {}
-}
-
-// startLedger starts such a process, and gives it and its address.
-func startLedger(t *testing.T, dir string) (*exec.Cmd, string) {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(exe)
-	c.Env = append(os.Environ(), "PARTITA_E2E_NODE="+dir)
-	c.Stderr = os.Stderr
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the node does not start: %v", err)
-	}
-	return c, strings.TrimSpace(line)
-}
 
 // additions are what one caller added to an account of its own, one after the other: 1, 2, 3 …
 type additions struct {
@@ -90,12 +46,13 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 		all[i] = &additions{account: fmt.Sprintf("a%d", i), next: 1, accepted: map[int]string{}}
 	}
 	for round := range rounds {
-		node, base := startLedger(t, dir)
+		node := &process{Source: accepting, Dir: dir}
+		node.start(t)
 		for _, a := range all {
 			if round > 0 {
 				break
 			}
-			if status, body := a.post(t, http.DefaultClient, base, "/v1/set", `{"account_id":%q,"balance":0}`); status != http.StatusCreated {
+			if status, body := a.post(t, http.DefaultClient, node.base, "/v1/set", `{"account_id":%q,"balance":0}`); status != http.StatusCreated {
 				t.Fatal(status, string(body))
 			}
 		}
@@ -106,24 +63,22 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 				client := &http.Client{Transport: &http.Transport{}}
 				defer client.CloseIdleConnections()
 				for !killed.Load() {
-					a.add(t, client, base)
+					a.add(t, client, node.base)
 				}
 			})
 		}
 		wait(time.Duration(50+r.IntN(400)) * time.Millisecond)
-		if err := node.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		node.kill()
 		killed.Store(true)
 		wg.Wait()
-		_ = node.Wait() // it was killed
 	}
-	node, base := startLedger(t, dir)
+	node := &process{Source: accepting, Dir: dir}
+	node.start(t)
 	accepted, uncertain := 0, 0
 	for _, a := range all {
 		accepted, uncertain = accepted+len(a.accepted), uncertain+a.uncertain
 		a.check(t, func(path string) []byte {
-			resp, err := http.Get(base + path)
+			resp, err := http.Get(node.base + path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,10 +94,6 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 	if accepted < 10*rounds {
 		t.Error("too little was accepted to say anything")
 	}
-	if err := node.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = node.Wait()
 }
 
 // post sends a write of the account; "" where there was no answer.

@@ -13,8 +13,8 @@ import (
 var database *pgtest.Server
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("PARTITA_E2E_NODE"); dir != "" {
-		ledgerNode(dir)
+	if config := os.Getenv(processEnv); config != "" {
+		runProcess(config)
 	}
 	pgtest.Main(m, &database)
 }
