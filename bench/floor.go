@@ -22,6 +22,11 @@ var floors = map[string]func(floorConfig) (http.Handler, error){
 	"pg":           handReadPG,
 	"pg-write":     handWritePG,
 	"pg-outbox":    handOutboxPG,
+	"pg-river":     workRiver,
+	"pg-on":        workOn,
+	"pg-on-views":  workOnViews,
+	"on":           workOn,
+	"on-views":     workOnViews,
 }
 
 type floorConfig struct {
@@ -30,6 +35,7 @@ type floorConfig struct {
 	Sample string // a file with the answer to imitate
 
 	Database string // URL of an empty PostgreSQL database
+	Model    string // of the jobs
 }
 
 // sample is an answer of the measured server: the floors send the same headers and bytes.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,7 @@ func main() {
 		set.StringVar(&c.Dir, "dir", ".", "folder for files")
 		set.StringVar(&c.Sample, "sample", "", "file with the answer to imitate")
 		set.StringVar(&c.Database, "database", "", "URL of an empty PostgreSQL database")
+		set.StringVar(&c.Model, "model", "jobs.yaml", "the model of the jobs")
 		set.Parse(os.Args[3:])
 		exit(serveFloor(os.Args[2], c))
 	}
@@ -28,7 +30,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds, each with every server in turn")
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
-	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres")
+	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres, river, feed")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))
@@ -63,8 +65,8 @@ func bench(o options) error {
 	for _, step := range []struct {
 		group string
 		run   func() error
-	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"accept", b.accepts}, {"postgres", b.postgres}} {
-		needed := step.group == "import" && o.only != "postgres" && o.only != "start" && o.only != "accept"
+	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"accept", b.accepts}, {"postgres", b.postgres}, {"river", b.river}, {"feed", b.feeds}} {
+		needed := step.group == "import" && !slices.Contains([]string{"postgres", "start", "accept", "river", "feed"}, o.only)
 		if o.only != "" && o.only != step.group && !needed {
 			continue
 		}

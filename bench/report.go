@@ -49,6 +49,7 @@ var ratios = []ratio{
 	{"postgres read", "Partita, fresh 0", "hand-written pgx + net/http", 0.95},
 	{"postgres write", "Partita", "hand-written, plain INSERT", 1.3},
 	{"postgres write", "Partita", "hand-written, version and outbox", 2},
+	{"river", onRow, riverRow, 1.5},
 }
 
 func newReport(o options) *report { return &report{options: o, rows: map[string][]*row{}} }
@@ -125,7 +126,7 @@ func (r *report) text() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %.2f (%.2f–%.2f) | %s |\n", q.name, q.against, least, median(each), slices.Min(each), slices.Max(each), verdict)
 	}
-	for _, group := range []string{"cached", "token", "uncached", "write", "accept", "postgres read", "postgres write"} {
+	for _, group := range []string{"cached", "token", "uncached", "write", "accept", "postgres read", "postgres write", "river"} {
 		if len(r.rows[group]) == 0 {
 			continue
 		}
@@ -168,7 +169,7 @@ func versions() (out []string) {
 	info, _ := debug.ReadBuildInfo()
 	for _, m := range info.Deps {
 		switch m.Path {
-		case "github.com/pocketbase/pocketbase", "github.com/ncruces/go-sqlite3", "github.com/maypok86/otter/v2":
+		case "github.com/pocketbase/pocketbase", "github.com/ncruces/go-sqlite3", "github.com/maypok86/otter/v2", "github.com/riverqueue/river":
 			out = append(out, m.Path[strings.LastIndex(m.Path, "/ncruces")+1:]+" "+m.Version)
 		}
 	}

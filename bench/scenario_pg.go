@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
-
-	"github.com/partita-dev/partita/internal/pgtest"
 )
 
 func (b *run) stopDatabase() {
@@ -18,11 +16,9 @@ func (b *run) stopDatabase() {
 
 // postgres measures reads and writes on a PostgreSQL of its own, durable as it comes.
 func (b *run) postgres() error {
-	var err error
-	if b.database, err = pgtest.Start(); err != nil {
+	if err := b.startDatabase(); err != nil {
 		return err
 	}
-	b.report.fact("database", "", "%s", b.database.Version())
 	url, err := b.database.Make()
 	if err != nil {
 		return err

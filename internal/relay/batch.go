@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,8 +17,10 @@ import (
 // Batch is what the changes of some partitions lead to, until all of it is durable.
 type Batch struct {
 	Writes []*store.Write // in the order in which they were added; Commit keeps it per partition
-	names  map[string]any
-	held   map[store.Partition]hold
+	names  map[string]any // used in Follow only, but for reading
+
+	mu   sync.Mutex
+	held map[store.Partition]hold
 }
 
 // hold says from which version on a partition has to come again, and why.
@@ -36,6 +39,8 @@ func (b *Batch) Hold(p store.Partition, cause error) { b.HoldFrom(p, 0, cause) }
 
 // HoldFrom is Hold for the changes from a version on.
 func (b *Batch) HoldFrom(p store.Partition, version uint64, cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.held == nil {
 		b.held = map[store.Partition]hold{}
 	}
@@ -44,7 +49,7 @@ func (b *Batch) HoldFrom(p store.Partition, version uint64, cause error) {
 	}
 }
 
-// Keep gives what a consumer keeps with the batch under a name, made by fresh at first.
+// Keep gives what a consumer keeps with the batch under a name, made by fresh at first. It is for Follow.
 func Keep[T any](b *Batch, name string, fresh func() T) T {
 	if v, ok := b.names[name]; ok {
 		return v.(T)
@@ -54,6 +59,12 @@ func Keep[T any](b *Batch, name string, fresh func() T) T {
 		b.names = map[string]any{}
 	}
 	b.names[name] = v
+	return v
+}
+
+// Kept gives what Keep made; the zero value where it was not called.
+func Kept[T any](b *Batch, name string) T {
+	v, _ := b.names[name].(T)
 	return v
 }
 
@@ -154,8 +165,30 @@ func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped 
 	return whole, nil
 }
 
-// commit makes the effects durable, in pieces that leave room for others' writes, and settles them.
+// commit makes the effects durable and settles them. Consumers that do not look at the batch's writes
+// are settled while those are committed.
 func (r *Relay) commit(ctx context.Context, b *Batch) error {
+	if len(b.Writes) == 0 {
+		return r.settle(ctx, b, func(Consumer) bool { return true })
+	}
+	var early error
+	var settling sync.WaitGroup
+	settling.Go(func() { early = r.settle(ctx, b, isEager) })
+	err := r.write(ctx, b)
+	if err == nil {
+		err = r.settle(ctx, b, func(c Consumer) bool { return !isEager(c) })
+	}
+	settling.Wait()
+	return cmp.Or(err, early)
+}
+
+func isEager(c Consumer) bool {
+	_, ok := c.(Eager)
+	return ok
+}
+
+// write commits the writes of a batch, in pieces that leave room for others'.
+func (r *Relay) write(ctx context.Context, b *Batch) error {
 	const piece = 128
 	for some := range slices.Chunk(b.Writes, piece) {
 		r.config.Store.Commit(ctx, some...)
@@ -165,7 +198,14 @@ func (r *Relay) commit(ctx context.Context, b *Batch) error {
 			}
 		}
 	}
+	return nil
+}
+
+func (r *Relay) settle(ctx context.Context, b *Batch, which func(Consumer) bool) error {
 	for _, c := range r.config.Consumers {
+		if !which(c) {
+			continue
+		}
 		if err := c.Settle(ctx, b); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (d *desk) lane(name string) *lane {
 	}
 	l := d.lanes[name]
 	if l == nil {
-		l = &lane{desk: d, name: name, endpoint: d.events.lanes[name], busy: map[string]bool{}}
+		l = &lane{desk: d, name: name, endpoint: d.events.lanes[name], busy: map[string]bool{}, freed: map[string]bool{}}
 		d.lanes[name] = l
 	}
 	return l

@@ -129,13 +129,17 @@ func (e *Events) Follow(_ context.Context, c *store.Change, b *Batch) error {
 	return nil
 }
 
+// Eager says that what follows events does not wait for views.
+func (e *Events) Eager() {}
+
 // Settle carries out the writes that follow, and hands the rest over to the desk of the shard. When
 // it returns without an error, all of it stands durably or is done.
 func (e *Events) Settle(ctx context.Context, b *Batch) error {
-	list := *Keep(b, "events", func() *[]*occurrence { return new([]*occurrence) })
-	if len(list) == 0 {
+	kept := Kept[*[]*occurrence](b, "events")
+	if kept == nil {
 		return nil
 	}
+	list := *kept
 	r := e.react(ctx, list)
 	for p, h := range r.held {
 		b.HoldFrom(p, h.version, h.cause)

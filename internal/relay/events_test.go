@@ -81,7 +81,15 @@ func serveModel(t testing.TB, source string, o options) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.relay = relay.New(relay.Config{Books: s.books, Store: seen, Node: "one", Consumers: []relay.Consumer{s.events},
+	consumers := []relay.Consumer{s.events}
+	if len(m.Views) > 0 {
+		views := relay.NewViews(relay.ViewsConfig{Books: s.books, Store: seen, Logger: quiet(t)})
+		if err := views.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		consumers = []relay.Consumer{views, s.events}
+	}
+	s.relay = relay.New(relay.Config{Books: s.books, Store: seen, Node: "one", Consumers: consumers,
 		Logger: quiet(t), Tick: 50 * time.Millisecond})
 	hear := func(c *store.Change) {
 		s.relay.Remember(c)

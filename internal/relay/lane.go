@@ -18,6 +18,7 @@ type lane struct {
 
 	mu      sync.Mutex
 	busy    map[string]bool // jobs that are under way, or whose result is not durable yet
+	freed   map[string]bool // jobs that were given back since the last listing: it may show them as they were
 	working bool            // run is going on
 	again   bool            // and must look once more
 	timer   *time.Timer
@@ -100,6 +101,7 @@ func (l *lane) round(ctx context.Context) {
 	var cursor []model.Value
 	for err == nil && l.goesOn() {
 		var jobs []*Job
+		l.lists()
 		jobs, cursor, err = l.desk.list(ctx, l.desk.events.books.Due, l.name, cursor)
 		now := l.desk.events.now()
 		for _, j := range jobs {
@@ -129,11 +131,18 @@ func (l *lane) round(ctx context.Context) {
 	}
 }
 
+// lists says that jobs are going to be listed.
+func (l *lane) lists() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.freed)
+}
+
 // claim takes a job; false where it is under way already.
 func (l *lane) claim(j *Job) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[j.key()] {
+	if l.busy[j.key()] || l.freed[j.key()] {
 		return false
 	}
 	l.busy[j.key()] = true
@@ -146,6 +155,9 @@ func (l *lane) free(j *Job) {
 	defer l.mu.Unlock()
 	full := len(l.busy) >= mostBusy
 	delete(l.busy, j.key())
+	if l.working {
+		l.freed[j.key()] = true
+	}
 	if full && !l.stopped {
 		l.start()
 	}

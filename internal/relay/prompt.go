@@ -14,6 +14,7 @@ type attempts struct {
 	endpoint *Endpoint
 	lane     *lane
 	jobs     []*Job
+	closed   chan struct{} // when nobody waits for them any more
 
 	mu    sync.Mutex
 	next  int
@@ -45,7 +46,7 @@ func (d *desk) prompt(ctx context.Context, jobs []*Job) (rest, late []*Job, rele
 		}
 		a := of[x]
 		if a == nil {
-			if a = (&attempts{endpoint: x, lane: d.lane(j.Lane)}); a.lane == nil {
+			if a = (&attempts{endpoint: x, lane: d.lane(j.Lane), closed: make(chan struct{})}); a.lane == nil {
 				rest = append(rest, j) // the desk is closed
 				continue
 			}
@@ -88,11 +89,17 @@ func (d *desk) await(ctx context.Context, running *sync.WaitGroup) {
 	}
 }
 
-// work tries one job after the other, as long as there is time and the endpoint has room.
+// work tries one job after the other, as long as there is time, whenever the endpoint has room.
 func (a *attempts) work(ctx context.Context, release <-chan struct{}) {
 	for {
+		select {
+		case a.endpoint.slots <- struct{}{}:
+		case <-a.closed:
+			return
+		}
 		i, ok := a.begin()
 		if !ok {
+			<-a.endpoint.slots
 			return
 		}
 		err := a.endpoint.tell(ctx, a.jobs[i])
@@ -109,11 +116,6 @@ func (a *attempts) begin() (i int, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over || a.next == len(a.jobs) {
-		return 0, false
-	}
-	select {
-	case a.endpoint.slots <- struct{}{}:
-	default:
 		return 0, false
 	}
 	i = a.next
@@ -139,6 +141,7 @@ func (a *attempts) end(now time.Time) (kept, late []*Job) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
+	close(a.closed)
 	for i, j := range a.jobs {
 		switch a.state[i] {
 		case trying:
@@ -152,7 +155,7 @@ func (a *attempts) end(now time.Time) (kept, late []*Job) {
 			}
 		}
 	}
-	if len(late) > 0 {
+	if a.next < len(a.jobs) || len(late) > 0 {
 		a.endpoint.tooSlow(now)
 	}
 	return kept, late

@@ -53,6 +53,13 @@ type Consumer interface {
 	Turn(ctx context.Context, shard Shard) (time.Duration, error)
 }
 
+// Eager is a Consumer whose Settle does not look at the writes of the batch. It is called while they are
+// being committed, so that what it does waits for nobody else's effects.
+type Eager interface {
+	Consumer
+	Eager()
+}
+
 // Shard is one part of the buckets.
 type Shard struct {
 	Index       int

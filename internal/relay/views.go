@@ -174,7 +174,10 @@ func (v *Views) step(g *gathered, b *Batch, p *plan, c *store.Change, value mode
 
 // Settle holds the partitions back whose applications failed.
 func (v *Views) Settle(_ context.Context, b *Batch) error {
-	g := Keep(b, "views", func() *gathered { return &gathered{} })
+	g := Kept[*gathered](b, "views")
+	if g == nil {
+		return nil
+	}
 	for _, a := range g.applications {
 		if err := a.write.Result.Err; err != nil {
 			for _, c := range a.order {

@@ -1,0 +1,51 @@
+package relay_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/partita-dev/partita/internal/relay"
+	"github.com/partita-dev/partita/store"
+)
+
+// viewsWait is a store that carries out what views do only after something else has happened.
+type viewsWait struct {
+	store.Store
+	first chan struct{}
+}
+
+func (v *viewsWait) Commit(ctx context.Context, ws ...*store.Write) {
+	if ws[0].Name == relay.ViewWrite && ws[0].Partition.Family.View != nil {
+		select {
+		case <-v.first:
+		case <-ctx.Done():
+		}
+	}
+	v.Store.Commit(ctx, ws...)
+}
+
+// Who is told of an event does not wait for the views of the same change.
+func TestEventsDoNotWaitForViews(t *testing.T) {
+	const source = `
+service: s
+partitions: {shop: {by: shop_id, type: string(20), expect: 10}}
+entities:
+  sale: {in: shop, key: id, expect: 100, fields: {id: {type: int, default: next}, cents: int, at: {type: time, default: now}}}
+views:
+  days: {from: sale, by: {day: = date(row.at)}, fold: {sales: count, total: {sum: cents}}}
+reads: {days: {get: days, fresh: 1m}}
+writes: {sell: {insert: sale, input: [cents], emit: sold}}
+events: {sold: {data: [sale.id]}}
+`
+	told := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(told) })
+	s := serveModel(t, source, options{
+		endpoints: []*relay.Endpoint{{Lane: "go:sold", Target: "On(sold)", Events: []string{"sold"}, Prompt: true,
+			Do: func(context.Context, *relay.Event, int) error { tell(); return nil }}},
+		wrap: func(s store.Store) store.Store { return &viewsWait{s, told} },
+	})
+	s.must("sell", `{"shop_id":"a","cents":250}`)
+	s.wait("the view has it", func() bool { return len(s.rows("days")) == 1 })
+	s.wait("all is settled", s.settled)
+}
