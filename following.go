@@ -112,7 +112,11 @@ func (n *node) webhookClient(c *Config) (*webhook.Client, error) {
 		n.logger.Info("webhooks are signed with the secret in " + path + "; PARTITA_WEBHOOK_SECRET gives another one")
 		secrets = []string{secret}
 	}
-	client, err := webhook.New(webhook.Config{Secrets: secrets, Allow: c.Webhooks.Allow, Timeout: c.Webhooks.Timeout, Agent: "Partita/" + Version()})
+	config := webhook.Config{Secrets: secrets, Allow: c.Webhooks.Allow, Timeout: c.Webhooks.Timeout, Agent: "Partita/" + Version()}
+	if n.trouble != nil {
+		config.Instead = n.trouble
+	}
+	client, err := webhook.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("partita: PARTITA_WEBHOOK_SECRET (Config.Webhooks.Secrets): %w", err)
 	}

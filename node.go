@@ -23,6 +23,7 @@ import (
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/internal/trouble"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -32,6 +33,7 @@ import (
 type node struct {
 	name     string // among those that share the store or the bus
 	logger   *slog.Logger
+	trouble  *trouble.Node // nil but in failure drills
 	store    store.Store
 	bus      *bus.Bus     // nil: none
 	views    *relay.Views // nil: the model has none
@@ -86,11 +88,14 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
+	if n.trouble, err = trouble.Connect(os.Getenv(trouble.Variable)); err != nil {
+		return nil, fmt.Errorf("partita: %w", err)
+	}
 	tier, err := n.openSharedCache(&c)
 	if err != nil {
 		return nil, err
 	}
-	answers := cache.New(cacheConfig(&c, tier))
+	answers := cache.New(n.cacheConfig(&c, tier))
 	n.onClose(func(context.Context) error { answers.Close(); return nil })
 	books := work.Extend(a.model)
 	books.Hear(a.heard)
@@ -100,6 +105,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		OnChange:  n.committed,
 		OnDoubt:   func(p store.Partition, version uint64) { answers.Doubt(engine.CacheName(p), version) },
 		OnSettled: func(p store.Partition, _ uint64, committed bool) { answers.Settled(engine.CacheName(p), committed) },
+		Disk:      n.disk(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("partita: %w", err)

@@ -22,8 +22,11 @@ func (n *node) openSharedCache(c *Config) (*redis.Tier, error) {
 	return tier, nil
 }
 
-func cacheConfig(c *Config, tier *redis.Tier) cache.Config {
+func (n *node) cacheConfig(c *Config, tier *redis.Tier) cache.Config {
 	config := cache.Config{Bytes: c.CacheBytes, LoadTimeout: c.RequestTimeout}
+	if n.trouble != nil {
+		config.ClockError = n.trouble.Clock
+	}
 	if tier != nil {
 		config.Tier = tier
 	}
@@ -52,4 +55,12 @@ func (n *node) startSharedCache(tier *redis.Tier) {
 	}
 	tell(tier.State())
 	tier.Start(redis.Hooks{State: tell, Call: n.recorder.SharedCall})
+}
+
+// disk is who is asked about the disk of an embedded store; nil but in failure drills.
+func (n *node) disk() func(operation string) error {
+	if n.trouble == nil {
+		return nil
+	}
+	return n.trouble.Disk
 }

@@ -74,6 +74,9 @@ type Config struct {
 	LoadTimeout time.Duration
 	// Tier is the second tier. Default: none.
 	Tier Tier
+	// ClockError gives by how much the wall clock is wrong, as a failure drill has it. Default: not at
+	// all.
+	ClockError func() time.Duration
 }
 
 // Cache is one node's first tier. Make one with New. It is safe for concurrent use.
@@ -128,7 +131,7 @@ func New(cfg Config) *Cache {
 	for i := range c.shards {
 		c.shards[i].init(c)
 	}
-	c.clock.start()
+	c.clock.start(cfg.ClockError)
 	if c.tier != nil {
 		c.heard = newHeard(c.clock.began)
 	}

@@ -10,6 +10,7 @@ import (
 // in doubt, and the cache expires.
 type clock struct {
 	began time.Time
+	wrong func() time.Duration // by how much the wall clock is; nil: not at all
 
 	mu     sync.Mutex
 	parted time.Duration // wall time minus monotonic time since began, when last looked at
@@ -21,7 +22,7 @@ const (
 	clockJump = 500 * time.Millisecond
 )
 
-func (k *clock) start() { k.began = time.Now() }
+func (k *clock) start(wrong func() time.Duration) { k.began, k.wrong = time.Now(), wrong }
 
 // jumped tells whether the clocks parted since the last call, given the time by both since began.
 func (k *clock) jumped(wall, monotonic time.Duration) bool {
@@ -35,7 +36,11 @@ func (k *clock) jumped(wall, monotonic time.Duration) bool {
 
 // checkClock expires everything if the clocks parted.
 func (c *Cache) checkClock(now time.Time) {
-	if c.clock.jumped(now.Round(0).Sub(c.clock.began.Round(0)), now.Sub(c.clock.began)) {
+	wall := now.Round(0).Sub(c.clock.began.Round(0))
+	if c.clock.wrong != nil {
+		wall += c.clock.wrong()
+	}
+	if c.clock.jumped(wall, now.Sub(c.clock.began)) {
 		c.Expire()
 	}
 }

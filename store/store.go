@@ -263,6 +263,9 @@ type Options struct {
 	Queue int
 	// Group bounds the writes of one group. Default 256.
 	Group int
+	// Disk is asked before each operation on a file of an embedded store, "read", "write" or "sync", and
+	// its error is what comes of the operation: for failure drills. nil: nobody is asked.
+	Disk func(operation string) error
 	// Readers is the number of connections for reads. Default: twice the CPUs, at least 4.
 	Readers int
 }

@@ -32,6 +32,8 @@ type Config struct {
 	Agent string
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
+	// Instead answers deliveries in the place of those that they are for. Default: they are made.
+	Instead http.RoundTripper
 }
 
 // Client makes deliveries. Make one with New. It is safe for concurrent use.
@@ -79,7 +81,7 @@ func New(c Config) (*Client, error) {
 		c.Now = time.Now
 	}
 	dialer := &net.Dialer{Timeout: c.Timeout, ControlContext: guard{c.Allow}.control}
-	return &Client{config: c, keys: keys, http: &http.Client{
+	client := &Client{config: c, keys: keys, http: &http.Client{
 		Timeout: c.Timeout,
 		// A redirect is a failure: the address to call is the one that was agreed on.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -94,7 +96,11 @@ func New(c Config) (*Client, error) {
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
-	}}, nil
+	}}
+	if c.Instead != nil {
+		client.http.Transport = c.Instead
+	}
+	return client, nil
 }
 
 // Close gives idle connections back.

@@ -88,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("the folder of the store cannot be found: %w", err)
 	}
 	s := &Store{
-		config: cfg, path: path, vfs: batched(cfg.VFS),
+		config: cfg, path: path, vfs: batched(brittle(cfg.VFS, cfg.Disk)),
 		readers: make(chan *conn, cfg.Readers),
 		queue:   store.NewQueue(cfg.Queue, cfg.Group),
 		due:     make(chan struct{}, 1),
