@@ -174,8 +174,8 @@ func explainWrite(m *model.Model, w *model.Write) *WriteExplained {
 		Write: write(m, w), Address: "POST /v1/" + w.Name, Takes: arguments(w.Inputs),
 		Cost: writeCost(w), Access: access(m, w.Name, w.Allow),
 	}
-	books := sqltext.BooksOf(w.Family)
-	x.Statements = append(x.Statements, Statement{When: "version", SQL: books.Head, Parameters: []string{w.Family.By.Name}})
+	log := sqltext.LogOf(w.Family)
+	x.Statements = append(x.Statements, Statement{When: "version", SQL: log.Head, Parameters: []string{w.Family.By.Name}})
 	for _, l := range loadsOf(w.Allow) {
 		x.Statements = append(x.Statements, loadStatement(l))
 	}
@@ -183,7 +183,7 @@ func explainWrite(m *model.Model, w *model.Write) *WriteExplained {
 		x.Statements = append(x.Statements, stepStatements(s)...)
 	}
 	x.Statements = append(x.Statements,
-		Statement{When: "version", SQL: books.HeadUpdate}, Statement{When: "change", SQL: books.ChangeInsert})
+		Statement{When: "change", SQL: log.Insert}, Statement{When: "version", SQL: log.HeadUpdate})
 	return x
 }
 

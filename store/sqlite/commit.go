@@ -12,7 +12,7 @@ func (s *Store) Commit(ctx context.Context, ws ...*store.Write) { s.queue.Submit
 
 // write is the one goroutine that writes: group after group, until the queue is closed and empty.
 func (s *Store) write() {
-	s.source = &source{conn: s.writer}
+	s.source = &source{conn: s.writer, last: map[store.Partition]int64{}}
 	group := store.NewGroup(s.source)
 	var items []store.Item
 	for {
@@ -86,7 +86,7 @@ func (s *Store) transact(group *store.Group, items []store.Item) (err error) {
 		}
 	}()
 	group.Reset()
-	s.source.failed = nil
+	s.source.reset()
 	if err := s.begin(); err != nil {
 		return s.giveUp(err)
 	}
@@ -101,7 +101,7 @@ func (s *Store) transact(group *store.Group, items []store.Item) (err error) {
 	if group.Empty() {
 		return s.giveUp(nil)
 	}
-	if err := s.writer.persist(group); err != nil {
+	if err := s.source.persist(group); err != nil {
 		return s.giveUp(err)
 	}
 	if err := s.end(); err != nil {

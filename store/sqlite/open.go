@@ -18,7 +18,7 @@ import (
 // What stands in the header of every file of ours.
 const (
 	applicationID = 0x50525441 // "PRTA"
-	format        = 1          // user_version: the layout of the store's own tables
+	format        = 2          // user_version: the layout of the store's own tables
 )
 
 // pageSize was measured, on rows of some 200 bytes: with 2048 a write costs a third less in bytes, but
@@ -109,7 +109,7 @@ func (s *Store) recognize() (fresh bool, err error) {
 	case version > format:
 		return false, fmt.Errorf("%s was written by a newer Partita (format %d; this one reads format %d); use the newer one", s.path, version, format)
 	case version < format:
-		return false, fmt.Errorf("%s has the older format %d; this Partita reads format %d", s.path, version, format)
+		return false, fmt.Errorf("%s has the older format %d; this Partita reads format %d. Export with the Partita that wrote it, and import into a new folder", s.path, version, format)
 	}
 	return false, nil
 }

@@ -54,8 +54,8 @@ func TestForeignFiles(t *testing.T) {
 	for name, c := range map[string]struct{ sql, words string }{
 		"of another program": {"CREATE TABLE t (a)", "belongs to another program"},
 		"of another id":      {"PRAGMA application_id=7", "belongs to another program"},
-		"newer":              {"PRAGMA application_id=1347572801; PRAGMA user_version=2; CREATE TABLE t (a)", "newer Partita"},
-		"older":              {"PRAGMA application_id=1347572801; CREATE TABLE t (a)", "older format"},
+		"newer":              {"PRAGMA application_id=1347572801; PRAGMA user_version=3; CREATE TABLE t (a)", "newer Partita"},
+		"older":              {"PRAGMA application_id=1347572801; PRAGMA user_version=1; CREATE TABLE t (a)", "older format 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -11,32 +11,32 @@ import (
 )
 
 // persist runs the statements of a group.
-func (c *conn) persist(group *store.Group) error {
+func (s *source) persist(group *store.Group) error {
 	for w := range group.Rows {
-		if err := c.writeRow(w); err != nil {
+		if err := s.writeRow(w); err != nil {
 			return err
 		}
 	}
 	for w := range group.Counters {
-		b := c.books(w.Partition.Family)
-		err := c.exec(&b.counterUpsert, &b.books.CounterUpsert,
+		b := s.books(w.Partition.Family)
+		err := s.exec(&b.counterUpsert, &b.books.CounterUpsert,
 			w.Partition.Value, model.String(w.Entity.Name), model.String(w.Field.Name), model.Int(w.N))
 		if err != nil {
 			return err
 		}
 	}
-	for w := range group.Heads {
-		if err := c.writeHead(w); err != nil {
+	for _, change := range group.Changes() {
+		if err := s.writeChange(change); err != nil {
 			return err
 		}
 	}
-	for _, change := range group.Changes() {
-		if err := c.writeChange(change); err != nil {
+	for w := range group.Heads {
+		if err := s.writeHead(w); err != nil {
 			return err
 		}
 	}
 	for _, o := range group.Outcomes() {
-		if err := c.writeOutcome(&o); err != nil {
+		if err := s.writeOutcome(&o); err != nil {
 			return err
 		}
 	}
@@ -143,38 +143,14 @@ func (c *conn) one(stmt *sqlite3.Stmt) error {
 	return nil
 }
 
-func (c *conn) writeHead(w store.HeadWrite) error {
-	b := c.books(w.Partition.Family)
+func (s *source) writeHead(w store.HeadWrite) error {
+	b, version, last := s.books(w.Partition.Family), model.Int(int64(w.After)), model.Int(s.last[w.Partition])
 	if w.Before == 0 {
 		bucket := w.Partition.Family.Bucket(w.Partition.Value)
-		return c.exec(&b.headInsert, &b.books.HeadInsert, w.Partition.Value, model.Int(int64(bucket)), model.Int(int64(w.After)), model.Int(c.start(w.Partition.Family)))
+		return s.exec(&b.headInsert, &b.log.HeadInsert, w.Partition.Value, model.Int(int64(bucket)), version,
+			model.Int(s.start(w.Partition.Family)), last)
 	}
-	return c.exec(&b.headUpdate, &b.books.HeadUpdate, model.Int(int64(w.After)), w.Partition.Value)
-}
-
-func (c *conn) writeChange(change *store.Change) error {
-	b := c.books(change.Partition.Family)
-	stmt, err := c.lazily(&b.changeInsert, func() string { return b.books.ChangeInsert })
-	if err != nil {
-		return err
-	}
-	if err := c.bind(stmt, 1, change.Partition.Value); err != nil {
-		return err
-	}
-	if err := stmt.BindInt64(2, int64(change.Version)); err != nil {
-		return err
-	}
-	if err := stmt.BindBlob(3, change.ID[:]); err != nil {
-		return err
-	}
-	if err := stmt.BindInt64(4, change.Time.UnixMicro()); err != nil {
-		return err
-	}
-	c.text = store.EncodeChange(c.text[:0], change)
-	if err := stmt.BindBlob(5, c.text); err != nil {
-		return err
-	}
-	return stmt.Exec()
+	return s.exec(&b.headUpdate, &b.log.HeadUpdate, version, last, w.Partition.Value)
 }
 
 func (c *conn) writeOutcome(o *store.KeptOutcome) error {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -68,15 +66,28 @@ func (s *Store) Read(ctx context.Context, p store.Partition, q *store.Query) (*s
 	return res, nil
 }
 
-// readAll runs several statements in one transaction, that is, on one snapshot.
-func (c *conn) readAll(p store.Partition, q *store.Query) (*store.Result, error) {
+// readAll runs several statements on one snapshot.
+func (c *conn) readAll(p store.Partition, q *store.Query) (res *store.Result, err error) {
+	err = c.snapshot(func() error {
+		res, err = c.readBoth(p, q)
+		return err
+	})
+	return res, err
+}
+
+// snapshot runs f in one transaction of reads only.
+func (c *conn) snapshot(f func() error) error {
 	if err := c.Exec("BEGIN"); err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		c.free()
 		_ = c.Exec("COMMIT") // of reads only: there is nothing to lose
 	}()
+	return f()
+}
+
+func (c *conn) readBoth(p store.Partition, q *store.Query) (*store.Result, error) {
 	res, err := c.read(p, q, q.Now)
 	if err != nil {
 		return nil, err
@@ -209,8 +220,9 @@ func (s *Store) with(ctx context.Context, f func(*conn) error) error {
 
 // Head gives the version of a partition.
 func (s *Store) Head(ctx context.Context, p store.Partition) (version uint64, err error) {
-	err = s.with(ctx, func(c *conn) (err error) {
-		version, err = c.head(p)
+	err = s.with(ctx, func(c *conn) error {
+		h, err := c.head(p)
+		version = h.version
 		return err
 	})
 	return version, err
@@ -258,58 +270,4 @@ func (s *Store) Scan(ctx context.Context, e *model.Entity, after []model.Value, 
 		return err
 	})
 	return rows, err
-}
-
-// Changes gives the changes of a partition above a version, in order.
-func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, limit int) (changes []*store.Change, err error) {
-	err = s.with(ctx, func(c *conn) error {
-		if err := c.Exec("BEGIN"); err != nil {
-			return err
-		}
-		defer func() {
-			c.free()
-			_ = c.Exec("COMMIT") // of reads only: there is nothing to lose
-		}()
-		head, err := c.head(p)
-		if err != nil || head <= after || limit <= 0 {
-			return err
-		}
-		stmt, err := c.prepared(c.books(p.Family).books.Changes)
-		if err != nil {
-			return err
-		}
-		defer stmt.Reset()
-		if err := c.bindAll(stmt, 1, []model.Value{p.Value, model.Int(int64(after)), model.Int(int64(limit))}); err != nil {
-			return err
-		}
-		changes, err = s.decode(stmt, p, after)
-		return err
-	})
-	return changes, err
-}
-
-func (s *Store) decode(stmt *sqlite3.Stmt, p store.Partition, after uint64) ([]*store.Change, error) {
-	var changes []*store.Change
-	for stmt.Step() {
-		head := store.Change{
-			Partition: p, Version: uint64(stmt.ColumnInt64(0)),
-			Time: time.UnixMicro(stmt.ColumnInt64(2)).UTC(),
-		}
-		copy(head.ID[:], stmt.ColumnRawBlob(1))
-		if len(changes) == 0 && head.Version != after+1 {
-			break
-		}
-		change, err := store.DecodeChange(s.config.Model, head, stmt.ColumnRawBlob(3))
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, change)
-	}
-	if err := stmt.Err(); err != nil {
-		return nil, err
-	}
-	if len(changes) == 0 {
-		return nil, fault.New(fault.NotFound, "Changes after version %d are not kept any more; the oldest ones were dropped.", after)
-	}
-	return changes, nil
 }

@@ -16,28 +16,20 @@ import (
 // source is the writer's connection inside its transaction, as a group of writes sees it.
 type source struct {
 	*conn
-	failed error // what went wrong last in the engine, within this transaction
+	failed error                     // what went wrong last in the engine, within this transaction
+	last   map[store.Partition]int64 // seq of the newest change of the partitions that were looked at
+}
+
+// reset makes it ready for the next transaction.
+func (s *source) reset() {
+	clear(s.last)
+	s.failed = nil
 }
 
 func (s *source) Head(p store.Partition) (uint64, error) {
-	v, err := s.head(p)
-	return v, s.fault(err)
-}
-
-func (c *conn) head(p store.Partition) (uint64, error) {
-	b := c.books(p.Family)
-	stmt, err := c.lazily(&b.head, func() string { return b.books.Head })
-	if err != nil {
-		return 0, err
-	}
-	defer stmt.Reset()
-	if err := c.bind(stmt, 1, p.Value); err != nil {
-		return 0, err
-	}
-	if !stmt.Step() {
-		return 0, stmt.Err()
-	}
-	return uint64(stmt.ColumnInt64(0)), stmt.Err()
+	h, err := s.head(p)
+	s.last[p] = h.last
+	return h.version, s.fault(err)
 }
 
 func (s *source) Outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error) {

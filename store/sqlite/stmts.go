@@ -40,16 +40,20 @@ type entityStmts struct {
 
 // familyStmts are the statements on one family's own tables, prepared when first used.
 type familyStmts struct {
-	books                                *sqltext.Books
-	head, headInsert, headUpdate         *sqlite3.Stmt
-	changeInsert, outcome, outcomeInsert *sqlite3.Stmt
-	counter, counterUpsert               *sqlite3.Stmt
+	books                        *sqltext.Books
+	log                          *sqltext.Log
+	head, headInsert, headUpdate *sqlite3.Stmt
+	changeInsert, markInsert     *sqlite3.Stmt
+	outcome, outcomeInsert       *sqlite3.Stmt
+	counter, counterUpsert       *sqlite3.Stmt
+
+	last int64 // the highest seq given out; 0: not known yet; of the writer only
 }
 
 func (c *conn) books(f *model.Family) *familyStmts {
 	s := &c.family[f.ID]
 	if s.books == nil {
-		s.books = sqltext.BooksOf(f)
+		s.books, s.log = sqltext.BooksOf(f), sqltext.LogOf(f)
 	}
 	return s
 }

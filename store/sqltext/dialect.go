@@ -2,16 +2,24 @@
 // of each read, the statements that keep rows, heads, changes, outcomes and counters. It is pure:
 // the adapters run these texts, and `check --explain` prints them.
 //
-// Every table begins its primary key with the partition, so that one partition lies together, and
-// tables can be spread over machines by it. Each entity is an ordinary table under its own name,
-// with a column per field and `_version`. Beside them stand, per family, the tables
+// Every table but SQLite's log of changes begins its primary key with the partition, so that one
+// partition lies together, and tables can be spread over machines by it. Each entity is an ordinary
+// table under its own name, with a column per field and `_version`. Beside them stand, per family,
+// the tables
 //
 //	partita_head_FAMILY     partition, bucket, version, relayed
 //	partita_change_FAMILY   partition, version, id, at, body
 //	partita_outcome_FAMILY  partition, hash, fingerprint, version, at, body
 //	partita_counter_FAMILY  partition, entity, field, n
 //
-// and one partita_meta (name, value).
+// and one partita_meta (name, value). In SQLite the changes lie in the order of their commits instead:
+//
+//	partita_head_FAMILY     partition, bucket, version, relayed, last
+//	partita_change_FAMILY   seq, partition, version, before, id, at, body
+//	partita_mark_FAMILY     partition, version, seq
+//
+// where last and before are the seq of the newest change and of the one before, and marks lead to
+// every 64th version: see Log.
 //
 // # How values are stored
 //

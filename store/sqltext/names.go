@@ -8,7 +8,8 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// BookName gives the name of one of a family's own tables: head, change, outcome or counter.
+// BookName gives the name of one of a family's own tables: head, change, outcome or
+// counter; in SQLite also mark.
 func BookName(kind string, f *model.Family) string { return bookName(kind, f) }
 
 // AddColumn writes the statement that adds a field to an entity's table. A field that may not be

@@ -79,15 +79,19 @@ func familyTables(d Dialect, f *model.Family) []Object {
 		return Object{Name: name, SQL: "CREATE TABLE " + Quote(name) + " (" + partition + ", " + strings.Join(columns, ", ") +
 			", PRIMARY KEY (" + key + "))" + d.suffix}
 	}
+	outcome := table("outcome", `"partition", "hash"`,
+		`"hash" `+blob, `"fingerprint" `+blob, `"version" `+number, `"at" `+number, `"body" `+blob)
+	counter := table("counter", `"partition", "entity", "field"`,
+		`"entity" `+d.text+" NOT NULL", `"field" `+d.text+" NOT NULL", `"n" `+number)
+	if d.Name == SQLite.Name {
+		return append(logTables(f), outcome, counter)
+	}
 	return []Object{
 		table("head", `"partition"`,
 			`"bucket" `+number, `"version" `+number, `"relayed" `+number),
 		table("change", `"partition", "version"`,
 			`"version" `+number, `"id" `+blob, `"at" `+number, `"body" `+blob),
-		table("outcome", `"partition", "hash"`,
-			`"hash" `+blob, `"fingerprint" `+blob, `"version" `+number, `"at" `+number, `"body" `+blob),
-		table("counter", `"partition", "entity", "field"`,
-			`"entity" `+d.text+" NOT NULL", `"field" `+d.text+" NOT NULL", `"n" `+number),
+		outcome, counter,
 	}
 }
 
@@ -104,7 +108,7 @@ func headIndexes(f *model.Family) []Object {
 
 // IsBook tells whether a table is one of those that are kept per family.
 func IsBook(name string) bool {
-	for _, kind := range []string{"head", "change", "outcome", "counter"} {
+	for _, kind := range []string{"head", "change", "mark", "outcome", "counter"} {
 		if strings.HasPrefix(name, Prefix+kind+"_") {
 			return true
 		}

@@ -54,6 +54,10 @@ func TestTexts(t *testing.T) {
 	fmt.Fprintf(&b, "-- rows\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n", sqltext.Get(e), sqltext.List(sqltext.Postgres, e, e.Fields[2:4], 1),
 		sqltext.Expired(m.Entity("entry")), sqltext.Scan(e, true), sqltext.Insert(e), sqltext.Update(e, e.Fields[3:5]), sqltext.Delete(e))
 
+	log := sqltext.LogOf(m.Families[0])
+	fmt.Fprintf(&b, "-- log\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n", log.Head, log.HeadInsert, log.HeadUpdate,
+		log.Last, log.Insert, log.At, log.Delete, log.MarkInsert, log.Mark, log.MarkDelete)
+
 	const golden = "testdata/texts.sql"
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {

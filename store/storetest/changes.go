@@ -187,3 +187,69 @@ func reopenKeeps(b *bench) {
 	b.equal("row", res.Rows[0].Values, b.order(p, "1", "c", "a", 1, "x"))
 	b.equal("next version", b.put(p, "2", "", "a", 1, "x").Version, 2)
 }
+
+// longHistory looks into the middle of many changes, while the oldest go.
+func longHistory(b *bench) {
+	const versions, seconds = 700, 400
+	b.reopen(store.Options{Follow: func(*model.Family) bool { return true }})
+	p, q, ctx := b.account("p"), b.account("q"), context.Background()
+	var ws []*store.Write
+	for i := range versions {
+		for _, p := range []store.Partition{p, q} {
+			w := b.write(p, func(tx store.Tx) ([]byte, error) {
+				_, err := tx.Insert(b.entity("order"), b.order(p, fmt.Sprint(i), "", "a", 1, "x"))
+				return nil, err
+			})
+			w.Now = start.Add(time.Duration(min(i+1, seconds)) * time.Second)
+			ws = append(ws, w)
+		}
+	}
+	b.Commit(ctx, ws...)
+	for _, w := range ws {
+		b.no(w.Result.Err)
+	}
+	// kept checks that the changes above first are there, and that no older ones are given.
+	kept := func(p store.Partition, first uint64) {
+		b.Helper()
+		for _, after := range []uint64{0, 1, 62, 63, 64, 65, 127, 128, 300, 511, 512, 640, versions - 1, versions, versions + 1} {
+			for _, limit := range []int{1, 2, 63, 64, 65, 200, 1 << 20} {
+				changes, err := b.Changes(ctx, p, after, limit)
+				if after < first {
+					b.is(err, fault.NotFound)
+					continue
+				}
+				b.no(err)
+				b.equal("changes", len(changes), min(limit, max(0, versions-int(after))))
+				for i, c := range changes {
+					b.equal("version", c.Version, int(after)+1+i)
+					b.equal("row", c.Rows[0].After.Values[1].Text(), fmt.Sprint(after+uint64(i)))
+				}
+			}
+		}
+	}
+	prune := func(second, want int) {
+		b.Helper()
+		n, err := b.Prune(ctx, p, start.Add(time.Duration(second)*time.Second), start)
+		b.no(err)
+		b.equal("pruned", n, want)
+	}
+	kept(p, 0)
+	prune(1000, 0) // nothing was relayed
+	relayed := func(version uint64) {
+		b.no(b.Relayed(ctx, store.Lag{Partition: p, Relayed: version}))
+	}
+	relayed(70)
+	prune(60, 59)
+	kept(p, 59)
+	prune(1000, 11)
+	kept(p, 70)
+	relayed(versions)
+	prune(64, 0)
+	prune(130, 59)
+	kept(p, 129)
+	prune(seconds, seconds-130)
+	kept(p, seconds-1)
+	prune(1000, versions-seconds)
+	kept(p, versions-1)
+	kept(q, 0)
+}

@@ -71,6 +71,7 @@ var contract = []struct {
 	{"ChangesTellWhatHappened", changesTell},
 	{"ChangesOfAnotherModelAreForeign", changesForeign},
 	{"PruneKeepsTheNewestChange", pruneKeepsNewest},
+	{"LongHistory", longHistory},
 	{"ScanAndPartitionsInOrder", scanInOrder},
 	{"PartitionsOfEveryType", partitionsOfEveryType},
 	{"RelayedRises", relayedRises},

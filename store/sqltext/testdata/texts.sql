@@ -1,11 +1,13 @@
 -- sqlite
 CREATE TABLE "partita_meta" ("name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE "partita_head_account" ("partition" TEXT NOT NULL, "bucket" INTEGER NOT NULL, "version" INTEGER NOT NULL, "relayed" INTEGER NOT NULL, PRIMARY KEY ("partition")) STRICT, WITHOUT ROWID;
-CREATE TABLE "partita_change_account" ("partition" TEXT NOT NULL, "version" INTEGER NOT NULL, "id" BLOB NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL, PRIMARY KEY ("partition", "version")) STRICT, WITHOUT ROWID;
+CREATE TABLE "partita_head_account" ("partition" TEXT NOT NULL, "bucket" INTEGER NOT NULL, "version" INTEGER NOT NULL, "relayed" INTEGER NOT NULL, "last" INTEGER NOT NULL, PRIMARY KEY ("partition")) STRICT, WITHOUT ROWID;
+CREATE TABLE "partita_change_account" ("seq" INTEGER PRIMARY KEY, "partition" TEXT NOT NULL, "version" INTEGER NOT NULL, "before" INTEGER NOT NULL, "id" BLOB NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL) STRICT;
+CREATE TABLE "partita_mark_account" ("partition" TEXT NOT NULL, "version" INTEGER NOT NULL, "seq" INTEGER NOT NULL, PRIMARY KEY ("partition", "version")) STRICT, WITHOUT ROWID;
 CREATE TABLE "partita_outcome_account" ("partition" TEXT NOT NULL, "hash" BLOB NOT NULL, "fingerprint" BLOB NOT NULL, "version" INTEGER NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL, PRIMARY KEY ("partition", "hash")) STRICT, WITHOUT ROWID;
 CREATE TABLE "partita_counter_account" ("partition" TEXT NOT NULL, "entity" TEXT NOT NULL, "field" TEXT NOT NULL, "n" INTEGER NOT NULL, PRIMARY KEY ("partition", "entity", "field")) STRICT, WITHOUT ROWID;
-CREATE TABLE "partita_head_room" ("partition" INTEGER NOT NULL, "bucket" INTEGER NOT NULL, "version" INTEGER NOT NULL, "relayed" INTEGER NOT NULL, PRIMARY KEY ("partition")) STRICT, WITHOUT ROWID;
-CREATE TABLE "partita_change_room" ("partition" INTEGER NOT NULL, "version" INTEGER NOT NULL, "id" BLOB NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL, PRIMARY KEY ("partition", "version")) STRICT, WITHOUT ROWID;
+CREATE TABLE "partita_head_room" ("partition" INTEGER NOT NULL, "bucket" INTEGER NOT NULL, "version" INTEGER NOT NULL, "relayed" INTEGER NOT NULL, "last" INTEGER NOT NULL, PRIMARY KEY ("partition")) STRICT, WITHOUT ROWID;
+CREATE TABLE "partita_change_room" ("seq" INTEGER PRIMARY KEY, "partition" INTEGER NOT NULL, "version" INTEGER NOT NULL, "before" INTEGER NOT NULL, "id" BLOB NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL) STRICT;
+CREATE TABLE "partita_mark_room" ("partition" INTEGER NOT NULL, "version" INTEGER NOT NULL, "seq" INTEGER NOT NULL, PRIMARY KEY ("partition", "version")) STRICT, WITHOUT ROWID;
 CREATE TABLE "partita_outcome_room" ("partition" INTEGER NOT NULL, "hash" BLOB NOT NULL, "fingerprint" BLOB NOT NULL, "version" INTEGER NOT NULL, "at" INTEGER NOT NULL, "body" BLOB NOT NULL, PRIMARY KEY ("partition", "hash")) STRICT, WITHOUT ROWID;
 CREATE TABLE "partita_counter_room" ("partition" INTEGER NOT NULL, "entity" TEXT NOT NULL, "field" TEXT NOT NULL, "n" INTEGER NOT NULL, PRIMARY KEY ("partition", "entity", "field")) STRICT, WITHOUT ROWID;
 CREATE TABLE "account" ("account_id" TEXT NOT NULL, "name" TEXT NOT NULL, "credit" INTEGER NOT NULL, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id")) STRICT, WITHOUT ROWID;
@@ -110,3 +112,14 @@ SELECT "_version", "account_id", "order_id", "code", "kind", "rank", "label", "a
 INSERT INTO "order" ("account_id", "order_id", "code", "kind", "rank", "label", "at", "_version") VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 UPDATE "order" SET "kind" = $1, "rank" = $2, "_version" = $3 WHERE "account_id" = $4 AND "order_id" = $5;
 DELETE FROM "order" WHERE "account_id" = $1 AND "order_id" = $2;
+-- log
+SELECT "version", "relayed", "last" FROM "partita_head_account" WHERE "partition" = $1;
+INSERT INTO "partita_head_account" ("partition", "bucket", "version", "relayed", "last") VALUES ($1, $2, $3, $4, $5);
+UPDATE "partita_head_account" SET "version" = $1, "last" = $2 WHERE "partition" = $3;
+SELECT COALESCE(max("seq"), 0) FROM "partita_change_account";
+INSERT INTO "partita_change_account" ("seq", "partition", "version", "before", "id", "at", "body") VALUES ($1, $2, $3, $4, $5, $6, $7);
+SELECT "version", "before", "id", "at", "body" FROM "partita_change_account" WHERE "seq" = $1;
+DELETE FROM "partita_change_account" WHERE "seq" = $1;
+INSERT INTO "partita_mark_account" ("partition", "version", "seq") VALUES ($1, $2, $3);
+SELECT "version", "seq" FROM "partita_mark_account" WHERE "partition" = $1 AND "version" >= $2 ORDER BY "version" LIMIT 1;
+DELETE FROM "partita_mark_account" WHERE "partition" = $1 AND "version" <= $2;
