@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/partita-dev/partita/internal/dashboard"
+	"github.com/partita-dev/partita/internal/health"
 )
 
 // tab is the page in a browser, and what the browser had to complain about it.
@@ -128,8 +129,14 @@ func TestThePageSaysWhatIsNotWell(t *testing.T) {
 	b.wait(t, ready)
 	d.recorder.Health().Set("bus", "degraded", "events wait")
 	b.wait(t, `document.querySelector('#state').innerText.startsWith('degraded: bus – events wait, since ')`)
-	d.recorder.Health().Set("disk", "down", "it is full")
-	b.wait(t, `document.querySelector('#troubles').innerText.includes('disk is down')`)
+	means := (&health.Setup{Model: d.model}).NoWrites()
+	d.recorder.Health().Set("store", "down", "it does not answer", means...)
+	b.wait(t, `document.querySelector('#troubles .trouble.down')?.innerText.includes('store is down')`)
+	b.wait(t, `document.querySelector('#troubles .trouble.down')?.innerText.includes('refused at once')`)
+	d.recorder.Health().Set("store", "ok", "it answers again")
+	b.wait(t, `document.querySelector('#past summary').innerText === 'One trouble before, which is over'`)
+	b.do(t, chromedp.Focus(chromedp.CSS("#past summary")), chromedp.KeyEvent(kb.Enter))
+	b.wait(t, `document.querySelector('#past tbody tr')?.innerText.includes('it answers again')`)
 	d.Server.CloseClientConnections()
 	d.Server.Listener.Close()
 	b.wait(t, `document.querySelector('#state').innerText.includes('no answer from the service since')`)

@@ -1,6 +1,6 @@
 // The top of the page: who serves, how it is, since when; and the choices of window and theme.
 
-import { byId, h, set, attr } from './dom.js'
+import { byId, set, attr } from './dom.js'
 import { length, moment, version } from './format.js'
 
 export function makeHeader({ changed }) {
@@ -24,7 +24,6 @@ export function makeHeader({ changed }) {
         f.store && f.store.kind + ' ' + f.store.version,
       ].filter(Boolean).join('  ·  '))
       set(byId('version'), version(f.version))
-      drawTroubles(f)
     },
     lost() {
       attr(byId('state'), 'data-state', 'down')
@@ -32,18 +31,6 @@ export function makeHeader({ changed }) {
       byId('figures').classList.add('old')
     },
   }
-}
-
-// drawTroubles lists each part that is not well, where there is more to say than the line above does.
-function drawTroubles(f) {
-  const bad = f.components.filter((c) => c.state !== 'ok')
-  const box = byId('troubles')
-  const signature = JSON.stringify(bad)
-  if (box.dataset.shown === signature) return
-  box.dataset.shown = signature
-  box.hidden = bad.length < 2
-  box.replaceChildren(...bad.map((c) => h('p', { class: `trouble ${c.state}` },
-    h('strong', {}, `${c.component} is ${c.state}`), h('span', {}, c.cause ?? ''), h('time', { datetime: c.since }, 'since ' + moment(c.since)))))
 }
 
 function makeTheme(button) {

@@ -2,6 +2,7 @@
 
 import { byId } from './dom.js'
 import { makeHeader } from './header.js'
+import { makeCondition } from './condition.js'
 import { makeTotals } from './totals.js'
 import { makeBusiness } from './business.js'
 import { makeNodes } from './nodes.js'
@@ -48,7 +49,7 @@ async function poll() {
 
 function draw(figures) {
   if (!parts) {
-    parts = [makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
+    parts = [makeCondition(), makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(figures, about)
   }
   header.update(figures)
