@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/partita-dev/partita/model"
 )
@@ -41,6 +42,19 @@ type Answer struct {
 	Time    time.Time  // just before the snapshot was taken, with its monotonic reading
 	Row     *model.Row // of an internal get (a rule's loaded row); nil otherwise
 	Visit   Visit      // what came of asking the second tier when it was loaded
+}
+
+// Pack sets Body and ETag to copies of both, in one piece of memory without spare room. It is meant for
+// who makes the answer.
+func (a *Answer) Pack(body []byte, tag string) {
+	n := len(body)
+	all := make([]byte, n+len(tag))
+	copy(all, body)
+	copy(all[n:], tag)
+	a.Body = all[:n:n]
+	if len(tag) > 0 {
+		a.ETag = unsafe.String(&all[n], len(tag)) // nobody writes to all any more
+	}
 }
 
 // Terms say what a reader accepts.
@@ -157,7 +171,7 @@ func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, boo
 		return nil, Miss, false
 	}
 	e.touch()
-	c.counts.hit()
+	c.counts.hit(left)
 	if left < t.Fresh/refreshWindow && e.popular() && e.claim(c) {
 		return a, Refreshed, true
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -9,24 +10,48 @@ import (
 )
 
 // An entry is one answer's place. Its identity never changes; the answer in it is replaced by newer
-// ones.
+// ones. There may be millions, which the collector of garbage looks at again and again: so it has few
+// pointers.
 type entry struct {
 	// What a look-up reads comes first, together.
-	next   atomic.Pointer[entry] // in the table's chain
-	hash   uint64
-	answer string
-	rec    *record
-	cell   *cell
-	value  atomic.Pointer[Answer]
-	hits   atomic.Uint32 // look-ups since the eviction last passed by, at most maxHits
+	next  atomic.Pointer[entry] // in the table's chain
+	hash  uint64
+	rec   *record
+	cell  *cell
+	value atomic.Pointer[Answer]
+	hits  atomic.Uint32 // look-ups since the eviction last passed by, at most maxHits
+	kind  queueKind     // where it is listed
+	name  name
 
+	place   uint64        // in its queue
 	claimed atomic.Int64  // when a reader was last chosen to refresh it, as time since clock.began
 	keep    time.Duration // how long the answer can be of use to those who loaded it
+	size    int64
+	long    string // its name, where that does not fit into name
+}
 
-	size               int64
-	home               *queue
-	newer, older       *entry // in home
-	recNewer, recOlder *entry // in the record's list
+// A name is a key that lies beside what a look-up reads anyway, if it is short enough: that of a row
+// with a UUID is.
+type name struct {
+	length uint8
+	inside [50]byte
+}
+
+// nameOf gives the name, and the key itself where it is too long for one.
+func nameOf(key string) (n name, long string) {
+	if len(key) > len(n.inside) {
+		return name{length: math.MaxUint8}, key
+	}
+	n.length = uint8(copy(n.inside[:], key))
+	return n, ""
+}
+
+// is tells whether a name, or the key that is too long for one, is that key.
+func is[K string | []byte](n *name, long string, key K) bool {
+	if len(key) > len(n.inside) {
+		return long == string(key)
+	}
+	return int(n.length) == len(key) && string(n.inside[:len(key)]) == string(key)
 }
 
 const (
@@ -97,7 +122,10 @@ const (
 )
 
 func sizeOf(key string, a *Answer) int64 {
-	n := entryBytes + int64(len(key)+cap(a.Body)+len(a.ETag))
+	n := entryBytes + int64(cap(a.Body)+len(a.ETag))
+	if len(key) > len(name{}.inside) {
+		n += int64(len(key))
+	}
 	if a.Row != nil {
 		n += int64(unsafe.Sizeof(*a.Row)) + int64(cap(a.Row.Values))*int64(unsafe.Sizeof(model.Value{}))
 		for _, v := range a.Row.Values {

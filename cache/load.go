@@ -112,10 +112,10 @@ func (r *reader) atHand() *Answer {
 	if e == nil {
 		return nil
 	}
-	a, _ := e.meets(r.terms)
+	a, left := e.meets(r.terms)
 	if a != nil {
 		e.touch()
-		r.c.counts.hit()
+		r.c.counts.hit(left)
 	}
 	return a
 }

@@ -11,10 +11,11 @@ import (
 // A record is what this node knows of one partition. It is changed under its shard's
 // lock; the atomic fields are read without it.
 type record struct {
-	key     string
 	through atomic.Uint64 // messages were taken in up to this version; 0 while unknown
 	floor   atomic.Uint64 // answers read below it are not current
+	name    name          // of key, for look-ups
 
+	key   string
 	known bool   // through is known
 	sure  bool   // from is known
 	from  uint64 // answers read from here on have every change that this node was told of before the record came
@@ -24,10 +25,8 @@ type record struct {
 	cells []*cell
 
 	answers int
-	found   int // answers that are not empty: these are listed, and count against the partition's share
+	found   int // answers that are not empty: these count against the partition's share
 	bytes   int64
-	oldest  *entry
-	newest  *entry
 }
 
 // A cell holds the last version that changed one tag. It is there as long as an answer or a flight
@@ -116,41 +115,4 @@ func (r *record) upTo(a uint64, t *cell) uint64 {
 		return max(a, through)
 	}
 	return a
-}
-
-// list adds an entry as the newest of its record.
-func (r *record) list(e *entry) {
-	if e.recOlder = r.newest; e.recOlder != nil {
-		e.recOlder.recNewer = e
-	} else {
-		r.oldest = e
-	}
-	r.newest = e
-}
-
-func (r *record) unlist(e *entry) {
-	if e.recNewer != nil {
-		e.recNewer.recOlder = e.recOlder
-	} else {
-		r.newest = e.recOlder
-	}
-	if e.recOlder != nil {
-		e.recOlder.recNewer = e.recNewer
-	} else {
-		r.oldest = e.recNewer
-	}
-	e.recNewer, e.recOlder = nil, nil
-}
-
-// victim chooses the entry to go when the partition is over its share: the oldest, but one that was
-// looked up since the last pass gets another round.
-func (r *record) victim() *entry {
-	for e := r.oldest; ; e = r.oldest {
-		if e == r.newest || e.hits.Load() == 0 {
-			return e
-		}
-		e.hits.Store(0)
-		r.unlist(e)
-		r.list(e)
-	}
 }

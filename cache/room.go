@@ -24,120 +24,6 @@ func (r *room) divide(bytes int64, notFound float64) {
 	r.perPartition = r.foundBound / partitionPart
 }
 
-// A queue orders entries from newest to oldest.
-type queue struct {
-	newest, oldest *entry
-	bytes          int64
-	entries        int
-}
-
-func (q *queue) push(e *entry) {
-	e.home, e.newer, e.older = q, nil, q.newest
-	if q.newest != nil {
-		q.newest.newer = e
-	} else {
-		q.oldest = e
-	}
-	q.newest = e
-	q.bytes += e.size
-	q.entries++
-}
-
-func (q *queue) remove(e *entry) {
-	if e.newer != nil {
-		e.newer.older = e.older
-	} else {
-		q.newest = e.older
-	}
-	if e.older != nil {
-		e.older.newer = e.newer
-	} else {
-		q.oldest = e.newer
-	}
-	e.home, e.newer, e.older = nil, nil, nil
-	q.bytes -= e.size
-	q.entries--
-}
-
-func (q *queue) clear() { *q = queue{} }
-
-// foundQueue is an S3-FIFO: what is new passes through a small queue first, and stays only if it
-// was looked up there, or comes back soon after it left. So answers that are asked for once do not
-// drive out those that are asked for again and again. A look-up only counts on its entry.
-type foundQueue struct {
-	small, main queue
-	ghosts      []uint32 // fingerprints of what left small lately; a slot each, by hash
-}
-
-const (
-	smallPart  = 10   // small may hold a tenth of the bytes
-	ghostSlots = 2048 // per shard
-	comesBack  = 2    // look-ups in small that make an answer stay
-)
-
-func (q *foundQueue) clear() { *q = foundQueue{} }
-
-func (q *foundQueue) add(e *entry) {
-	if q.wasHere(e.hash) {
-		q.main.push(e)
-	} else {
-		q.small.push(e)
-	}
-}
-
-func (q *foundQueue) wasHere(hash uint64) bool {
-	return q.ghosts != nil && q.ghosts[hash%ghostSlots] == fingerprint(hash)
-}
-
-func (q *foundQueue) remember(hash uint64) {
-	if q.ghosts == nil {
-		q.ghosts = make([]uint32, ghostSlots)
-	}
-	q.ghosts[hash%ghostSlots] = fingerprint(hash)
-}
-
-func fingerprint(hash uint64) uint32 { return uint32(hash>>32) | 1 }
-
-// victim chooses the entry to go, nil if there is none.
-func (q *foundQueue) victim() *entry {
-	for {
-		if e := q.small.oldest; e != nil && (q.main.oldest == nil || q.small.bytes*smallPart > q.small.bytes+q.main.bytes) {
-			if e.hits.Load() < comesBack || e.over() {
-				q.remember(e.hash)
-				return e
-			}
-			e.hits.Store(0)
-			q.small.remove(e)
-			q.main.push(e)
-			continue
-		}
-		e := q.main.oldest
-		if e == nil {
-			return nil
-		}
-		n := e.hits.Load()
-		if n == 0 || e.over() {
-			return e
-		}
-		e.hits.Store(n - 1)
-		q.main.remove(e)
-		q.main.push(e)
-	}
-}
-
-// secondChance chooses the oldest entry that was not looked up since the last pass.
-func (q *queue) secondChance() *entry {
-	for {
-		e := q.oldest
-		if e == nil || e.hits.Load() == 0 || e.over() {
-			return e
-		}
-		e.hits.Store(0)
-		q.remove(e)
-		q.push(e)
-	}
-}
-
 // over tells whether the answer is too old to be of any use.
 func (e *entry) over() bool { return time.Since(e.value.Load().Time) > e.keep }
 
@@ -155,7 +41,6 @@ func (s *shard) house(e *entry) {
 		return
 	}
 	s.found.add(e)
-	rec.list(e)
 	rec.bytes += e.size
 	s.c.room.found.Add(e.size)
 	if rec.found++; rec.found == 1 {
@@ -164,17 +49,27 @@ func (s *shard) house(e *entry) {
 	}
 }
 
+// queue gives the queue in which an entry is listed.
+func (s *shard) queue(e *entry) *queue {
+	switch e.kind {
+	case inSmall:
+		return &s.found.small
+	case inMain:
+		return &s.found.main
+	}
+	return &s.missing
+}
+
 // unhouse undoes house.
 func (s *shard) unhouse(e *entry) {
 	rec := e.rec
-	if e.home == &s.missing {
+	if e.kind == inMissing {
 		s.missing.remove(e)
 		s.c.room.missing.Add(-e.size)
 		s.c.counts.notFound.Add(-1)
 		return
 	}
-	e.home.remove(e)
-	rec.unlist(e)
+	s.queue(e).remove(e)
 	rec.bytes -= e.size
 	s.c.room.found.Add(-e.size)
 	if rec.found--; rec.found == 0 {
@@ -187,8 +82,8 @@ func (s *shard) unhouse(e *entry) {
 func (s *shard) resize(e *entry, size int64) {
 	d := size - e.size
 	e.size = size
-	e.home.bytes += d
-	if e.home == &s.missing {
+	s.queue(e).bytes += d
+	if e.kind == inMissing {
 		s.c.room.missing.Add(d)
 		return
 	}

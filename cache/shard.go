@@ -33,7 +33,7 @@ func (s *shard) clear() {
 	s.records = map[string]*record{}
 	s.entries = 0
 	s.found.clear()
-	s.missing.clear()
+	s.missing = queue{kind: inMissing}
 }
 
 // entry returns the answer's entry, nil if there is none.
@@ -50,6 +50,7 @@ func (s *shard) pin(partition string) *record {
 	rec := s.records[partition]
 	if rec == nil {
 		rec = &record{key: partition}
+		rec.name, _ = nameOf(partition)
 		rec.floor.Store(s.doubts[partition])
 		s.records[partition] = rec
 		s.c.room.missing.Add(rec.overhead())
@@ -91,7 +92,8 @@ func (s *shard) keep(f *flight) {
 		return
 	}
 	if e == nil {
-		e = &entry{hash: h, answer: f.key.answer, rec: rec, cell: rec.track(f.tag), keep: f.useful, size: size}
+		e = &entry{hash: h, rec: rec, cell: rec.track(f.tag), keep: f.useful, size: size}
+		e.name, e.long = nameOf(f.key.answer)
 		e.value.Store(a)
 		s.link(e)
 		s.house(e)
@@ -113,7 +115,7 @@ func (s *shard) keep(f *flight) {
 	}
 	for rec.bytes > s.c.room.perPartition {
 		s.c.counts.evictions.Add(1)
-		s.drop(rec.victim())
+		s.drop(s.found.victimOf(rec))
 	}
 }
 
@@ -151,8 +153,8 @@ func (s *shard) expire() {
 		f.expired = true
 	}
 	for _, q := range []*queue{&s.found.small, &s.found.main, &s.missing} {
-		for q.oldest != nil {
-			s.unhouse(q.oldest)
+		for e := q.oldest(); e != nil; e = q.oldest() {
+			s.unhouse(e)
 		}
 	}
 	for _, rec := range s.records {

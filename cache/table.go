@@ -21,7 +21,7 @@ func (t *table) slot(hash uint64) *atomic.Pointer[entry] {
 // find returns the entry of that partition and answer, nil if there is none.
 func find[K string | []byte](t *table, hash uint64, partition, answer K) *entry {
 	for e := t.slot(hash).Load(); e != nil; e = e.next.Load() {
-		if e.hash == hash && e.answer == string(answer) && e.rec.key == string(partition) {
+		if e.hash == hash && is(&e.name, e.long, answer) && is(&e.rec.name, e.rec.key, partition) {
 			return e
 		}
 	}

@@ -19,24 +19,30 @@ func parseUUID(text string) (Value, problem) {
 }
 
 func canonicalUUID(s string) bool {
-	if len(s) != 36 {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
+	sum := 0 // without a branch for each character, of which a processor guesses half wrong
 	for i := range len(s) {
-		c := s[i]
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
+		sum += int(uuidCharacters[s[i]])
+	}
+	return sum == 4
+}
+
+// uuidCharacters is 0 for hexadecimal digits, 1 for the dash, of which there are four, and more for
+// all that does not belong into a UUID.
+var uuidCharacters = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
+		case c == '-':
+			t[c] = 1
 		default:
-			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
-				return false
-			}
+			t[c] = 5
 		}
 	}
-	return true
-}
+	return t
+}()
 
 // validEmail accepts what browsers accept in an email field, and letters beyond ASCII: one part
 // before the @ and a host name behind it. Whether anyone reads mail there, only a mail can tell.

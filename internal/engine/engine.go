@@ -74,7 +74,7 @@ type WriteSample struct {
 }
 
 // ReadRequest is one read. It is not changed by the engine, and must not be changed or reused by
-// the caller afterwards.
+// the caller afterwards, unless the result is Spare.
 type ReadRequest struct {
 	Read          *model.Read
 	Args          *model.Args // by Read.Params; the partition is Args.Values[0]
@@ -90,6 +90,7 @@ type ReadResult struct {
 	Outcome       cache.Outcome
 	Age           time.Duration
 	Store         time.Duration
+	Spare         bool // nobody kept the request or its arguments: the caller may use them again
 }
 
 // WriteRequest is one write.

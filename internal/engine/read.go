@@ -41,7 +41,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 			if outcome == cache.Refreshed {
 				go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
 			}
-			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time)}, nil
+			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}, nil
 		}
 	}
 	admit.Aside(ctx)
@@ -164,8 +164,8 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 	}
 	a.Version = result.Version
 	if q.Read.List {
-		a.Body = e.encodeList(q, result)
-		a.ETag = bodyTag(a.Body)
+		body := e.encodeList(q, result)
+		a.Pack(body, bodyTag(body))
 		return a, nil
 	}
 	if len(result.Rows) == 0 {
@@ -177,8 +177,8 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		a.Row = row
 		return a, nil
 	}
-	a.Body = model.AppendRow(make([]byte, 0, 256), q.Read.Fields, row)
-	a.ETag = e.rowTag(q.Read, row)
+	var room [1024]byte
+	a.Pack(model.AppendRow(room[:0], q.Read.Fields, row), e.rowTag(q.Read, row))
 	return a, nil
 }
 

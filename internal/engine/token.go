@@ -16,15 +16,19 @@ import (
 // VersionToken names a state of a partition: family, partition, incarnation and version, joined by
 // slashes and percent-encoded. Callers send it back as Partita-Min-Version.
 func (e *Engine) VersionToken(f *model.Family, partition model.Value, version uint64) string {
-	b := make([]byte, 0, 96)
+	var room [128]byte
+	return string(e.AppendVersionToken(room[:0], f, partition, version))
+}
+
+// AppendVersionToken appends what VersionToken gives.
+func (e *Engine) AppendVersionToken(b []byte, f *model.Family, partition model.Value, version uint64) []byte {
 	b = append(b, f.Name...)
 	b = append(b, '/')
 	b = appendEscaped(b, partition)
 	b = append(b, '/')
 	b = append(b, e.incarnation...)
 	b = append(b, '/')
-	b = strconv.AppendUint(b, version, 10)
-	return string(b)
+	return strconv.AppendUint(b, version, 10)
 }
 
 // appendEscaped appends a partition's text, percent-encoded only where it has to be.
@@ -32,16 +36,21 @@ func appendEscaped(b []byte, v model.Value) []byte {
 	from := len(b)
 	b = model.AppendText(b, v)
 	for _, c := range b[from:] {
-		if !plain(c) {
+		if !plain[c] {
 			return append(b[:from], url.PathEscape(string(b[from:]))...)
 		}
 	}
 	return b
 }
 
-func plain(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
-}
+// plain are the characters that stand for themselves. It is a table, since a processor guesses wrong
+// at digits and letters that come in any order.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
+	}
+	return t
+}()
 
 // minVersion reads Partita-Min-Version: one or more version tokens, separated by commas. Those of
 // other partitions do not concern this request.

@@ -24,6 +24,7 @@ type Engine interface {
 	Write(ctx context.Context, q *engine.WriteRequest) (engine.WriteResult, error)
 	Batch(ctx context.Context, qs []*engine.WriteRequest) ([]engine.WriteResult, []error)
 	VersionToken(f *model.Family, partition model.Value, version uint64) string
+	AppendVersionToken(b []byte, f *model.Family, partition model.Value, version uint64) []byte
 }
 
 // Verifier verifies bearer tokens. Its errors are *fault.Error.

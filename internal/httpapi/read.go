@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/partita-dev/partita/cache"
@@ -22,6 +23,7 @@ type readRoute struct {
 	required int
 	others   string // names the query parameters, for messages
 	private  bool   // needs a token
+	calls    sync.Pool
 }
 
 func newReadRoute(m *model.Model, r *model.Read) *readRoute {
@@ -44,16 +46,16 @@ func newReadRoute(m *model.Model, r *model.Read) *readRoute {
 		}
 		route.others = "; it takes " + strings.Join(names, ", ")
 	}
+	route.calls.New = func() any { return newReadCall(r) }
 	return route
 }
 
-// readCall is all that one read needs, in one piece of memory. The engine may keep it.
+// readCall is all that the engine is asked with, in one piece of memory. It may keep it.
 type readCall struct {
 	request engine.ReadRequest
 	args    model.Args
 	values  [4]model.Value
 	given   [4]bool
-	headers [headerCount]string
 }
 
 func newReadCall(r *model.Read) *readCall {
@@ -67,12 +69,20 @@ func newReadCall(r *model.Read) *readCall {
 	return c
 }
 
+// reuse keeps a call that nobody else has for another request, without anything of this one.
+func (route *readRoute) reuse(c *readCall) {
+	clear(c.args.Values)
+	clear(c.args.Given)
+	c.request = engine.ReadRequest{Read: route.read, Args: &c.args}
+	route.calls.Put(c)
+}
+
 func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute, tail string, escaped bool, start time.Time) {
 	ctx, span := a.span(r, route.read.Name)
 	if degraded := a.modes.Read(route.read); degraded != nil {
 		w.Header()["Partita-Degraded"] = degraded
 	}
-	call := newReadCall(route.read)
+	call := route.calls.Get().(*readCall)
 	err := a.prepareRead(r, route, call, tail, escaped)
 	var result engine.ReadResult
 	if err == nil {
@@ -94,6 +104,9 @@ func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute
 	a.recorder.Read(route.read, sample)
 	if span != nil {
 		span.End(status, sample.Code, outcomeNames[sample.Outcome], sample.Store)
+	}
+	if result.Spare {
+		route.reuse(call)
 	}
 }
 
@@ -142,8 +155,9 @@ func (a *API) writeAnswer(w http.ResponseWriter, r *http.Request, call *readCall
 		return http.StatusNotModified
 	}
 	h["Content-Type"] = jsonType
-	call.headers[headerLength] = strconv.Itoa(len(result.Body))
-	h["Content-Length"] = call.headers[headerLength : headerLength+1 : headerLength+1]
+	if r.Method == http.MethodHead || len(result.Body) > lengthKnown {
+		h["Content-Length"] = []string{strconv.Itoa(len(result.Body))}
+	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		w.Write(result.Body)
@@ -151,42 +165,34 @@ func (a *API) writeAnswer(w http.ResponseWriter, r *http.Request, call *readCall
 	return http.StatusOK
 }
 
-// The headers of an answer, by their place in readCall.headers.
-const (
-	headerETag = iota
-	headerVersion
-	headerStatus
-	headerAge
-	headerTiming
-	headerLength
-	headerCount
-)
+// lengthKnown is the length of the longest body whose Content-Length net/http sets by itself, at less
+// cost: it looks at what was written when the handler returns, if its buffer holds all of it.
+const lengthKnown = 2000
 
 // describe sets the headers that say where an answer comes from. Header names are in the canonical
-// form of net/http, so that the map can be written to directly.
+// form of net/http, so that the map can be written to directly; the values of all are in two pieces
+// of memory, which whoever looks at the answer's headers may keep.
 func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult, total time.Duration) {
 	read := call.request.Read
-	var room [128]byte
+	var room [320]byte
 	b := appendCacheStatus(room[:0], result.Outcome, result.Visit, read.Fresh, result.Age)
 	status := len(b)
 	b = appendTiming(b, total, result.Store)
 	timing := len(b)
+	b = a.engine.AppendVersionToken(b, read.Of.Family, call.request.Args.Values[0], result.Version)
+	version := len(b)
 	aged := read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale ||
 		result.Visit >= cache.Found
 	if aged {
 		b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
 	}
 	text := string(b)
-	call.headers[headerStatus], call.headers[headerTiming], call.headers[headerAge] = text[:status], text[status:timing], text[timing:]
-	call.headers[headerVersion] = a.engine.VersionToken(read.Of.Family, call.request.Args.Values[0], result.Version)
+	values := &[...]string{text[:status], text[status:timing], text[timing:version], result.ETag, text[version:]}
+	h["Cache-Status"], h["Server-Timing"], h["Partita-Version"] = values[0:1:1], values[1:2:2], values[2:3:3]
 	if result.ETag != "" {
-		call.headers[headerETag] = result.ETag
-		h["Etag"] = call.headers[headerETag : headerETag+1 : headerETag+1]
+		h["Etag"] = values[3:4:4]
 	}
 	if aged {
-		h["Age"] = call.headers[headerAge : headerAge+1 : headerAge+1]
+		h["Age"] = values[4:5:5]
 	}
-	h["Cache-Status"] = call.headers[headerStatus : headerStatus+1 : headerStatus+1]
-	h["Server-Timing"] = call.headers[headerTiming : headerTiming+1 : headerTiming+1]
-	h["Partita-Version"] = call.headers[headerVersion : headerVersion+1 : headerVersion+1]
 }
