@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +121,8 @@ func (a *API) readBody(r *http.Request) ([]byte, error) {
 			return nil, a.tooLarge()
 		case err == io.EOF:
 			return body, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, fault.Wrap(fault.BadRequest, err, "The rest of the body did not come in time.")
 		case err != nil:
 			return nil, fault.Wrap(fault.BadRequest, err, "The body broke off before its end.")
 		}
