@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type Listener struct {
 	once   atomic.Bool
 }
 
-// Listen puts the Door before a TCP listener.
+// Listen puts the Door before a listener of TCP connections.
 func (d *Door) Listen(l net.Listener) *Listener {
 	return &Listener{Listener: l, door: d, closed: make(chan struct{})}
 }
@@ -38,13 +39,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp, ok := raw.(*net.TCPConn)
+	s, ok := raw.(socket)
 	if !ok {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{TCPConn: tcp, door: d, first: true, fresh: true}
-	if host, _, err := net.SplitHostPort(tcp.RemoteAddr().String()); err == nil {
+	c := &Conn{socket: s, door: d, first: true, fresh: true}
+	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
 	return c, nil
@@ -60,10 +61,17 @@ func (l *Listener) Close() error {
 	return l.Listener.Close()
 }
 
+// socket is a TCP connection, or what stands before one.
+type socket interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error // net/http looks for it
+}
+
 // Conn is a connection whose requests pass the Door: the first bytes of a request are given out when it
 // is let in. net/http reads from it in one goroutine at a time.
 type Conn struct {
-	*net.TCPConn
+	socket
 	door    *Door
 	address uint64
 
@@ -114,14 +122,14 @@ func (c *Conn) count(came bool) {
 // Read gives bytes of requests. Those that begin a request pass the Door.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 1 { // net/http looks whether the caller is still there
-		return c.TCPConn.Read(b)
+		return c.socket.Read(b)
 	}
 	if !c.fresh { // the rest of a request may be long in coming
 		c.Aside()
-		return c.TCPConn.Read(b)
+		return c.socket.Read(b)
 	}
 	for {
-		n, err := c.TCPConn.Read(b)
+		n, err := c.socket.Read(b)
 		if n == 0 || err != nil {
 			return n, err
 		}
@@ -129,7 +137,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			c.fresh = false
 			if c.held > goneAfter {
 				held := c.held
-				if gone(c.TCPConn) {
+				if gone(c.socket) {
 					c.Aside()
 					return 0, net.ErrClosed
 				}
@@ -145,7 +153,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			c.door.marked.Add(1)
 			return n, nil
 		}
-		if err := c.door.refuser.write(c.TCPConn); err != nil {
+		if err := c.door.refuser.write(c.socket); err != nil {
 			return 0, err
 		}
 	}
@@ -157,7 +165,7 @@ const goneAfter = 20 * time.Millisecond
 // Write gives out an answer; the request is not at work any more then.
 func (c *Conn) Write(b []byte) (int, error) {
 	c.Aside()
-	return c.TCPConn.Write(b)
+	return c.socket.Write(b)
 }
 
 // Idle says that a request was answered, and that the connection waits for the next.
@@ -181,7 +189,7 @@ func (c *Conn) Close() error {
 			c.door.ease()
 		}
 	}
-	return c.TCPConn.Close()
+	return c.socket.Close()
 }
 
 // Unmark tells, once, whether the request was let in to be refused.

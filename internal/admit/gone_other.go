@@ -2,7 +2,7 @@
 
 package admit
 
-import "net"
+import "syscall"
 
 // gone tells whether the other side has closed the connection; it cannot be told here.
-func gone(*net.TCPConn) bool { return false }
+func gone(syscall.Conn) bool { return false }

@@ -2,13 +2,10 @@
 
 package admit
 
-import (
-	"net"
-	"syscall"
-)
+import "syscall"
 
 // gone tells whether the other side has closed the connection.
-func gone(c *net.TCPConn) bool {
+func gone(c syscall.Conn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return true

@@ -33,7 +33,7 @@ func (r *refuser) init() {
 }
 
 // write refuses one request.
-func (r *refuser) write(c *net.TCPConn) error {
+func (r *refuser) write(c net.Conn) error {
 	if err := c.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
 		return err
 	}
