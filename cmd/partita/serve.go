@@ -63,6 +63,8 @@ type serveCommand struct {
 	CacheSize    size          `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
 	MaxBody      size          `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
+	Timeout time.Duration `help:"How long the work on one request may take." name:"request-timeout" env:"PARTITA_REQUEST_TIMEOUT" default:"10s"`
+
 	LogFormat string `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
 	LogLevel  string `help:"Least level that is logged: debug, info, warn or error." env:"PARTITA_LOG_LEVEL" enum:"debug,info,warn,error" default:"info"`
 	OTLP      string `help:"URL that traces are sent to, over OTLP/HTTP." name:"otlp" env:"PARTITA_OTLP" placeholder:"URL"`
@@ -99,7 +101,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		Auth:        partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
 		Webhooks:    hooks,
 		SharedCache: k.Cache, SharedCacheTimeout: k.CacheTimeout,
-		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), TraceEndpoint: k.OTLP, Logger: logger,
+		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), RequestTimeout: k.Timeout, TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {
 		return usage{err}
