@@ -39,7 +39,7 @@ func (n *node) watch(ctx context.Context) {
 
 // loneAfter is how long the store must be away for this node, while others have it, before requests are
 // better sent to those. It is long enough for nodes to hear of each other that all have lost it.
-const loneAfter = 10 * time.Second
+const loneAfter = 5 * time.Second
 
 // ready is what /readyz says: whether to send requests here, and what is wrong. A node without its store
 // is of use still, so it stays ready, unless another one has that store.

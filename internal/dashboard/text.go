@@ -17,11 +17,7 @@ func StatusText(s observe.Snapshot) string {
 		fmt.Fprintf(&b, ", since %s", s.State.Since.Format(time.RFC3339))
 	}
 	fmt.Fprintf(&b, "\nup %s, version %s, model %s\n", lengthText(s.Uptime), s.Version, s.Revision)
-	for _, c := range s.Components {
-		if c.State != observe.OK {
-			fmt.Fprintf(&b, "  %s is %s since %s: %s\n", c.Name, c.State, c.Since.Format(time.RFC3339), c.Cause)
-		}
-	}
+	conditionText(&b, s)
 	nodeText(&b, s)
 	fmt.Fprintf(&b, "\n%s: %.1f requests/s, %.2f %% failed, %.2f %% refused, p50 %s, p95 %s, p99 %s\n\n", windowText(s.Window),
 		s.Total.Rate, 100*s.Total.Failed, 100*s.Total.Refused, latencyText(s.Total.P50), latencyText(s.Total.P95), latencyText(s.Total.P99))
@@ -63,6 +59,25 @@ func StatusText(s observe.Snapshot) string {
 		fmt.Fprintf(&b, "not acting yet: %s\n", line)
 	}
 	return b.String()
+}
+
+// pastShown is how many of the troubles that are over are told.
+const pastShown = 5
+
+// conditionText tells what is not well, what that means for whom, and what was not well before.
+func conditionText(b *strings.Builder, s observe.Snapshot) {
+	for _, c := range s.Components {
+		if c.State == observe.OK {
+			continue
+		}
+		fmt.Fprintf(b, "  %s is %s since %s, for %s: %s\n", c.Name, c.State, c.Since.Format(time.RFC3339), lengthText(s.Time.Sub(c.Since).Seconds()), c.Cause)
+		for _, e := range c.Effects {
+			fmt.Fprintf(b, "    %s: %s\n", strings.Join(slices.Concat(e.Reads, e.Writes), ", "), e.Means)
+		}
+	}
+	for _, e := range s.History[:min(len(s.History), pastShown)] {
+		fmt.Fprintf(b, "  before: %s was %s at %s for %s: %s; %s\n", e.Component, e.State, e.Since.Format(time.RFC3339), lengthText(e.Until.Sub(e.Since).Seconds()), e.Cause, e.Ended)
+	}
 }
 
 // nodeText is a line for each node, where there are several.

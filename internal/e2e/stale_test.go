@@ -312,7 +312,8 @@ func (c *checker) settle() {
 	}
 }
 
-// trouble cuts lines and starts nodes again until it is enough, and then mends everything.
+// trouble cuts lines, freezes the database and starts nodes again until it is enough; everything is then
+// mended.
 func (f *fleet) trouble(t *testing.T, r *rand.Rand, enough func() bool) {
 	must := func(err error) {
 		if err != nil {
@@ -336,6 +337,11 @@ func (f *fleet) trouble(t *testing.T, r *rand.Rand, enough func() bool) {
 			wait(length)
 			must(n.store.mend())
 		case what < 7:
+			counts["freeze"]++
+			database.Freeze()
+			wait(2 * length) // up to longer than a breaker takes to open
+			database.Thaw()
+		case what < 8:
 			counts["restart"]++
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			must(n.Stop(ctx))
