@@ -139,6 +139,7 @@ func (s *Store) harden(fresh bool) error {
 	if s.pageSize, err = w.number("PRAGMA page_size"); err != nil {
 		return fmt.Errorf("the store %s cannot be read: %w", s.path, err)
 	}
+	s.walDue.Store(s.walLimit())
 	w.WALHook(s.grown)
 	return nil
 }

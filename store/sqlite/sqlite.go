@@ -51,7 +51,8 @@ type Store struct {
 	groups      atomic.Uint64
 	groupWrites atomic.Uint64
 	inUse       atomic.Int64
-	walPages    atomic.Int64
+	walPages    atomic.Int64  // that the write-ahead log holds
+	walDue      atomic.Int64  // at which a checkpoint is due
 	due         chan struct{} // a checkpoint is due
 
 	broken   chan struct{}

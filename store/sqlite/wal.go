@@ -3,13 +3,21 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// patience is how long the writer waits for readers of the old log, before it begins the log anew.
-const patience = 20 * time.Millisecond
+const (
+	// patience is how long the writer waits for readers of the old log, before it begins the log anew.
+	patience = 20 * time.Millisecond
+	// restPages is what the writer may be left of a checkpoint, and restRounds how often it is tried
+	// to get there.
+	restPages  = 128
+	restRounds = 4
+)
 
 // grown is told by SQLite, after each commit, how many pages the write-ahead log holds.
 func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
@@ -23,11 +31,11 @@ func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
 	return nil
 }
 
-func (s *Store) overgrown() bool { return s.walPages.Load()*s.pageSize >= s.config.WALBytes }
+func (s *Store) overgrown() bool { return s.walPages.Load() >= s.walDue.Load() }
 
-// keep brings the write-ahead log into the file, beside the writer. What is written meanwhile is
-// left over; the writer itself does that small rest between two groups, so that its next
-// transaction begins the log anew.
+func (s *Store) walLimit() int64 { return max(1, s.config.WALBytes/s.pageSize) }
+
+// keep brings the write-ahead log into the file when it has grown, until the store is closed.
 func (s *Store) keep() {
 	for {
 		select {
@@ -40,34 +48,89 @@ func (s *Store) keep() {
 		if !s.overgrown() {
 			continue
 		}
-		err := s.keeper.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
-		if err == nil && s.queue.Do(context.Background(), func() { err = s.finish() }) != nil {
-			return
-		}
-		if err != nil && fatal(err) {
+		whole, err := s.empty()
+		switch {
+		case err != nil && fatal(err):
 			s.breakDown(err)
 			return
+		case err != nil: // the store is closing
+			return
+		case whole:
+			s.walPages.Store(0)
+			s.walDue.Store(s.walLimit())
+		default: // a reader that does not end, or no room: not again after each commit
+			s.walDue.Store(s.walPages.Load() + max(1, s.walLimit()/4))
 		}
 	}
+}
+
+// empty brings the log into the file beside the writer, and syncs the file there: what the writer
+// has to wait for is the small rest that was written meanwhile. It does that one between two groups,
+// so that its next transaction begins the log anew. Whole tells whether it will.
+func (s *Store) empty() (whole bool, err error) {
+	for range restRounds {
+		rest, err := s.keeper.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
+		if tolerable(err) {
+			return false, nil
+		}
+		if err == nil {
+			err = s.keeper.sync()
+		}
+		if err != nil {
+			return false, err
+		}
+		if rest <= restPages {
+			break
+		}
+	}
+	if run := s.queue.Do(context.Background(), func() { whole, err = s.finish() }); run != nil {
+		return false, run
+	}
+	return whole, err
 }
 
 // finish is the writer's part of a checkpoint.
-func (s *Store) finish() error {
+func (s *Store) finish() (whole bool, err error) {
 	if err := s.writer.BusyTimeout(patience); err != nil {
-		return err
+		return false, err
 	}
 	defer s.writer.BusyTimeout(busyTimeout)
-	return s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART)
+	if _, err := s.writer.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil {
+		if tolerable(err) {
+			err = nil
+		}
+		return false, err
+	}
+	return true, nil
 }
 
-// checkpoint copies what it can. A reader that does not end, or a file that cannot grow, is no error:
-// what was not copied stays in the log, and the next one goes on.
-func (c *conn) checkpoint(mode sqlite3.CheckpointMode) error {
-	_, _, err := c.WALCheckpoint("main", mode)
-	if errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE) {
-		return nil
+// checkpoint copies what it can, and tells how many pages are left over.
+func (c *conn) checkpoint(mode sqlite3.CheckpointMode) (rest int, err error) {
+	pages, copied, err := c.WALCheckpoint("main", mode)
+	return pages - copied, err
+}
+
+// tolerable tells of a failed checkpoint whether the next one may go on: a reader that does not
+// end, or a file that cannot grow, is no error. What was not copied stays in the log.
+func tolerable(err error) bool {
+	return errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE)
+}
+
+// sync makes durable what was copied into the file. SQLite does so only after a checkpoint that has
+// reached the end of the log.
+func (c *conn) sync() error {
+	f, err := c.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
+	if err != nil {
+		return err
 	}
-	return err
+	file, ok := f.(vfs.File)
+	if !ok {
+		return fmt.Errorf("sqlite: the file is %T", f)
+	}
+	if err := file.Sync(vfs.SYNC_NORMAL); err != nil {
+		return errors.Join(sqlite3.IOERR_FSYNC, err)
+	}
+	return nil
 }
 
 // settleWAL says whether closing the last connection brings the log into the file. After a failure
