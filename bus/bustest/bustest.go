@@ -129,7 +129,7 @@ func (c *Cluster) boot(i int) {
 		JetStreamMaxStore:      4 << 30,
 	}
 	if len(c.routes) > 1 {
-		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.routes[i]}
+		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.routes[i], NoAdvertise: true} // clients stay on the addresses, and proxies, that they were given
 		for _, port := range c.routes {
 			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))})
 		}

@@ -24,7 +24,7 @@ var accepting = strings.Replace(ledger, "{insert: entry, set: {amount: = input.a
 type additions struct {
 	account   string
 	next      int
-	accepted  map[int]string // the operation, by amount
+	accepted  map[int]string // the operation, by amount; "": it is not asked for
 	uncertain int            // requests without an answer: accepted or not
 }
 
@@ -96,7 +96,7 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 	}
 }
 
-// post sends a write of the account; "" where there was no answer.
+// post sends a write of the account; 0 where there was no answer.
 func (a *additions) post(t *testing.T, client *http.Client, base, path, body string, header ...string) (status int, answer []byte) {
 	req, err := http.NewRequestWithContext(t.Context(), "POST", base+path, strings.NewReader(fmt.Sprintf(body, a.account)))
 	if err != nil {
@@ -107,6 +107,11 @@ func (a *additions) post(t *testing.T, client *http.Client, base, path, body str
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	return askNode(client, req)
+}
+
+// askNode sends a request; 0 where there was no answer.
+func askNode(client *http.Client, req *http.Request) (status int, answer []byte) {
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil
@@ -136,10 +141,13 @@ func (a *additions) add(t *testing.T, client *http.Client, base string) {
 	a.next++
 }
 
-// check holds what is there against what was accepted.
-func (a *additions) check(t *testing.T, get func(path string) []byte) {
+// check holds what is there against what was accepted, and gives the number of additions.
+func (a *additions) check(t *testing.T, get func(path string) []byte) int {
 	t.Helper()
 	for amount, id := range a.accepted {
+		if id == "" {
+			continue
+		}
 		var o struct {
 			Status  string
 			Problem struct{ Detail string }
@@ -153,7 +161,27 @@ func (a *additions) check(t *testing.T, get func(path string) []byte) {
 			}
 		}
 	}
-	seen, sum, last := map[int]bool{}, 0, 0
+	seen, sum := a.entries(t, get)
+	for amount := range a.accepted {
+		if !seen[amount] {
+			t.Errorf("%s: addition %d was accepted and is not there", a.account, amount)
+		}
+	}
+	if len(seen) > len(a.accepted)+a.uncertain {
+		t.Errorf("%s: %d additions are there, %d were accepted and %d may have been", a.account, len(seen), len(a.accepted), a.uncertain)
+	}
+	var doc struct{ Balance int }
+	if err := json.Unmarshal(get("/v1/balance/"+a.account), &doc); err != nil || doc.Balance != sum {
+		t.Errorf("%s has %d, and its entries add up to %d", a.account, doc.Balance, sum)
+	}
+	return len(seen)
+}
+
+// entries gives the additions that are there, and their sum. They must be in order.
+func (a *additions) entries(t *testing.T, get func(path string) []byte) (seen map[int]bool, sum int) {
+	t.Helper()
+	seen = map[int]bool{}
+	last := 0
 	path := "/v1/entries/" + a.account
 	for path != "" {
 		var page struct {
@@ -173,18 +201,7 @@ func (a *additions) check(t *testing.T, get func(path string) []byte) {
 			path = "/v1/entries/" + a.account + "?after=" + page.Next
 		}
 	}
-	for amount := range a.accepted {
-		if !seen[amount] {
-			t.Errorf("%s: addition %d was accepted and is not there", a.account, amount)
-		}
-	}
-	if len(seen) > len(a.accepted)+a.uncertain {
-		t.Errorf("%s: %d additions are there, %d were accepted and %d may have been", a.account, len(seen), len(a.accepted), a.uncertain)
-	}
-	var doc struct{ Balance int }
-	if err := json.Unmarshal(get("/v1/balance/"+a.account), &doc); err != nil || doc.Balance != sum {
-		t.Errorf("%s has %d, and its entries add up to %d", a.account, doc.Balance, sum)
-	}
+	return seen, sum
 }
 
 // TestNodesShareAcceptedWrites has three nodes accept writes for the same accounts, while the database

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -11,18 +12,25 @@ import (
 )
 
 // link is a line to a server that can be cut: either connections break and none can be made, or
-// nothing comes through any more and nobody is told.
+// nothing comes through any more and nobody is told. Or it is slow.
 type link struct {
 	proxy *toxiproxy.Proxy
 
 	mu  sync.Mutex
-	cut string // "", broken or silent
+	cut string // "", broken, silent or slow
 }
 
 const (
 	broken = "broken"
 	silent = "silent"
+	slow   = "slow" // each way takes 100 ms more, give or take 80
 )
+
+// toxics are what makes a link silent or slow, in one way of the two.
+var toxics = map[string]string{
+	silent: `{"name":%q,"type":"timeout","stream":%q,"attributes":{"timeout":0}}`,
+	slow:   `{"name":%q,"type":"latency","stream":%q,"attributes":{"latency":100,"jitter":80}}`,
+}
 
 var proxies = toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 
@@ -56,7 +64,7 @@ func (l *link) sever(how string) error {
 		return nil
 	}
 	for _, way := range []string{"upstream", "downstream"} {
-		_, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"` + way + `","type":"timeout","stream":"` + way + `","attributes":{"timeout":0}}`))
+		_, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(toxics[how], way, way)))
 		if err != nil {
 			return err
 		}
@@ -72,7 +80,7 @@ func (l *link) mend() error {
 	switch was {
 	case broken:
 		return l.proxy.Start()
-	case silent:
+	case silent, slow:
 		l.proxy.Toxics.ResetToxics(context.Background())
 	}
 	return nil
