@@ -35,12 +35,14 @@ type commands struct {
 	Client  clientCommand  `cmd:"" help:"Write a client of a model's service."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of model files, for editors."`
 	Bench   benchCommand   `cmd:"" help:"Find out how much a model's service takes on this machine, and how long answers take."`
+	Drill   drillCommand   `cmd:"" help:"Break a throw-away copy of a model's service on purpose, under load, and say which promises held."`
 	Load    loadCommand    `cmd:"" hidden:"" help:"Make load as told on the input: what bench and drill start."`
 	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
 	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
 	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`
+	Plan    planCommand    `cmd:"" help:"Work out what a service needs as it grows, and what breaks first."`
 	Observe observeCommand `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules for a model."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

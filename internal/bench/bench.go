@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strings"
 	"time"
 
@@ -59,7 +58,7 @@ type run struct {
 	stage     *stage.Stage
 	generator *load.Generator
 	report    *Report
-	phases    uint64
+	probe     *Probe
 }
 
 // Run measures.
@@ -73,7 +72,8 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 	if err := b.rehearse(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.search(ctx); err != nil {
+	b.Told("looking for the knee")
+	if b.report.Knee, b.report.Steps, err = b.probe.Search(ctx, b.Rate, max(time.Second, b.Time*2/5)); err != nil {
 		return nil, err
 	}
 	for _, of := range []float64{0.5, 0.8, 1} {
@@ -209,6 +209,7 @@ func (b *run) rehearse(ctx context.Context) error {
 	if len(b.names) == 0 {
 		return fmt.Errorf("no pattern of the model can be asked for: %s", b.report.Left[0].Why)
 	}
+	b.probe = &Probe{Generator: b.generator, Mix: b.mix, Names: b.names, Connections: b.Connections, Within: b.Within, Seed: b.world.Size.Seed, CPU: b.cpu, Told: b.Told}
 	for _, p := range b.mix.Patterns {
 		b.report.Patterns = append(b.report.Patterns, Proportion{Pattern: p.Name, Share: p.Share, Declared: p.Declared, Priority: priority(p.Priority())})
 	}
@@ -217,24 +218,6 @@ func (b *run) rehearse(ctx context.Context) error {
 
 func priority(p model.Priority) string {
 	return [...]string{model.Bulk: "bulk", model.Normal: "normal", model.Critical: "critical"}[p]
-}
-
-// hold asks at a rate for a while.
-func (b *run) hold(ctx context.Context, rate float64, d time.Duration, names []string) (load.Result, Shares, error) {
-	b.phases++
-	before := b.cpu()
-	r, err := b.generator.Run(ctx, load.Phase{For: d, Seed: b.world.Size.Seed + b.phases, Streams: []load.Stream{{
-		Name: "all", Rate: rate, Patterns: names, Partition: -1, Connections: b.Connections, Patience: max(2*time.Second, 2*b.Within), Within: b.Within,
-	}}})
-	machine := r.Took.Seconds() * float64(runtime.NumCPU())
-	return r, Shares{Service: share((b.cpu() - before).Seconds(), machine), Load: share(r.CPU.Seconds(), machine)}, err
-}
-
-func share(part, whole float64) float64 {
-	if whole <= 0 {
-		return 0
-	}
-	return math.Round(1000*part/whole) / 1000
 }
 
 func (b *run) cpu() (d time.Duration) {
@@ -251,7 +234,7 @@ func (b *run) cpu() (d time.Duration) {
 func (b *run) level(ctx context.Context, of float64) error {
 	rate := of * b.report.Knee.Rate
 	b.Told("at %3.0f %% of the knee: %.0f/s", 100*of, rate)
-	r, cpu, err := b.hold(ctx, rate, b.Time, b.names)
+	r, cpu, err := b.probe.Hold(ctx, rate, b.Time, b.names)
 	if err != nil {
 		return err
 	}
@@ -267,7 +250,7 @@ func (b *run) alone(ctx context.Context) error {
 	rate := min(500, b.report.Knee.Rate/4)
 	for _, name := range b.names {
 		before := b.cpu()
-		r, _, err := b.hold(ctx, rate, max(time.Second, b.Time*2/5), []string{name})
+		r, _, err := b.probe.Hold(ctx, rate, max(time.Second, b.Time*2/5), []string{name})
 		if err != nil {
 			return err
 		}

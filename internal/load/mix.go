@@ -34,8 +34,8 @@ func (p *Pattern) Objective() model.Objective {
 	return p.Write.Objective
 }
 
-// family gives the family whose partitions are drawn for the pattern.
-func (p *Pattern) family() *model.Family {
+// Family gives the family whose partitions are drawn for the pattern.
+func (p *Pattern) Family() *model.Family {
 	if p.Read != nil {
 		return source(p.Read).Family
 	}

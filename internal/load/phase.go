@@ -12,7 +12,6 @@ type Phase struct {
 	For     time.Duration
 	Seed    uint64
 	Slice   time.Duration // of the timeline; 0: 100 ms
-	Log     bool          // keep a Note of every request, for those who check promises
 }
 
 // Stream is requests that arrive at random, at a rate, whatever becomes of those before (a Poisson
@@ -21,6 +20,8 @@ type Stream struct {
 	Name string
 	// Rate of arrivals, per second.
 	Rate float64
+	// From and To say when in the phase requests arrive. To 0: until its end.
+	From, To time.Duration
 	// Patterns are names of the mix's patterns, in the mix's proportions; nil: all.
 	Patterns []string
 	// Partition is the rank of the one partition that is asked for; below 0 all of them are, by their
@@ -35,10 +36,22 @@ type Stream struct {
 	Patience time.Duration
 	// Within is what counts as an answer in time where the pattern declares no objective.
 	Within time.Duration
+	// Log says of which requests a Note is kept.
+	Log Log
 	// Tries is how often a caller asks in all when refused or left without an answer, after a pause of
 	// 50 to 150 ms, whatever Retry-After says. 0 or 1: once.
 	Tries int
 }
+
+// Log says of which requests a Note is kept, for those who check promises.
+type Log int
+
+// What is kept of a stream.
+const (
+	LogNone   Log = iota
+	LogWrites     // writes that were not surely refused
+	LogAll        // everything
+)
 
 // Class is what became of a request.
 type Class int
@@ -130,8 +143,11 @@ func (r *StreamResult) Sum() (out PatternResult) {
 // Note is one request and its answer, for those who check promises.
 type Note struct {
 	Pattern    int // in the Mix
+	Stream     int
+	Class      Class
 	Draw       Draw
-	Sent, Done time.Duration // since Began
+	At         time.Duration // the intended start, since Began
+	Sent, Done time.Duration // of the last try
 	Status     int           // 0: no answer
 	Version    uint64
 	Stale      bool

@@ -160,9 +160,9 @@ func (r *runner) rehearse() []Trial {
 		t := &trials[i]
 		t.Name = p.Name
 		for n := range uint64(rehearsals) {
-			d := Draw{Partition: int(n) % r.world.Partitions(p.family()), Pick: hash(n, uint64(i))}
+			d := Draw{Partition: int(n) % r.world.Partitions(p.Family()), Pick: hash(n, uint64(i))}
 			if p.Write != nil && founds(p.Write) {
-				d.Partition = r.world.Partitions(p.family()) + int(hash(r.serial.Load(), n)>>16)
+				d.Partition = r.world.Partitions(p.Family()) + int(hash(r.serial.Load(), n)>>16)
 			}
 			token, err := r.token(p, d.Partition)
 			if err != nil {

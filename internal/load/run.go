@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,7 @@ func (r *runner) token(p *Pattern, partition int) (string, error) {
 	if r.bearer != "" || r.world.Model.Access == nil || p.open() {
 		return r.bearer, nil
 	}
-	f := p.family()
+	f := p.Family()
 	var place *atomic.Pointer[string]
 	if known := r.tokens[f.ID]; partition < len(known) {
 		place = &known[partition]
@@ -68,6 +69,7 @@ type arrival struct {
 type flow struct {
 	Stream
 	r        *runner
+	at       int // among the phase's streams
 	patterns []Pattern
 	places   []int // of the patterns in the mix
 	choose   *chooser
@@ -83,8 +85,8 @@ type flow struct {
 // queueLength bounds what waits for a connection; what is more is unsent at once.
 const queueLength = 1 << 17
 
-func (r *runner) newFlow(s Stream, seed uint64, slices int) (*flow, error) {
-	f := &flow{Stream: s, r: r, rand: rand.New(rand.NewPCG(seed, hash(uint64(len(s.Name)), seed))), queue: make(chan arrival, queueLength)}
+func (r *runner) newFlow(at int, s Stream, seed uint64, slices int) (*flow, error) {
+	f := &flow{Stream: s, r: r, at: at, rand: rand.New(rand.NewPCG(seed, hash(uint64(len(s.Name)), seed))), queue: make(chan arrival, queueLength)}
 	for i, p := range r.mix.Patterns {
 		wanted := s.Patterns == nil
 		for _, name := range s.Patterns {
@@ -102,13 +104,17 @@ func (r *runner) newFlow(s Stream, seed uint64, slices int) (*flow, error) {
 	for i, p := range f.patterns {
 		f.result.Patterns[i].Name = p.Name
 	}
-	f.next = f.gap()
+	f.next = f.From
+	f.advance()
 	return f, nil
 }
 
-// gap draws the time to the next arrival.
-func (f *flow) gap() time.Duration {
-	return time.Duration(f.rand.ExpFloat64() / f.Rate * float64(time.Second))
+// advance draws the time of the next arrival.
+func (f *flow) advance() {
+	f.next += time.Duration(f.rand.ExpFloat64() / f.Rate * float64(time.Second))
+	if f.To > 0 && f.next >= f.To {
+		f.next = math.MaxInt64
+	}
 }
 
 // arrive makes the next request due.
@@ -118,14 +124,14 @@ func (f *flow) arrive() arrival {
 	p := &f.patterns[i]
 	switch {
 	case p.Write != nil && founds(p.Write):
-		a.draw.Partition = f.r.world.Partitions(p.family()) + int(a.draw.Pick>>16)
+		a.draw.Partition = f.r.world.Partitions(p.Family()) + int(a.draw.Pick>>16)
 	case f.Partition < 0:
-		ranks := f.r.world.ranks[p.family()]
+		ranks := f.r.world.ranks[p.Family()]
 		for a.draw.Partition = ranks.draw(f.rand); a.draw.Partition < f.Skip && f.Skip < len(ranks.upTo); {
 			a.draw.Partition = ranks.draw(f.rand)
 		}
 	}
-	f.next += f.gap()
+	f.advance()
 	return a
 }
 
@@ -138,7 +144,7 @@ func (r *runner) run(ph Phase) (Result, error) {
 	flows := make([]*flow, len(ph.Streams))
 	for i, s := range ph.Streams {
 		var err error
-		if flows[i], err = r.newFlow(s, hash(ph.Seed, uint64(i)), int((ph.For+slice-1)/slice)); err != nil {
+		if flows[i], err = r.newFlow(i, s, hash(ph.Seed, uint64(i)), int((ph.For+slice-1)/slice)); err != nil {
 			return Result{}, err
 		}
 	}
@@ -147,7 +153,7 @@ func (r *runner) run(ph Phase) (Result, error) {
 	var work sync.WaitGroup
 	for _, f := range flows {
 		for n := range f.Connections {
-			work.Go(func() { f.serve(began, slice, ph.Log, rand.New(rand.NewPCG(ph.Seed, uint64(n)))) })
+			work.Go(func() { f.serve(began, slice, rand.New(rand.NewPCG(ph.Seed, uint64(n)))) })
 		}
 	}
 	behind := dispatch(flows, began, ph.For)
@@ -194,7 +200,7 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duratio
 }
 
 // serve drives one connection of a stream.
-func (f *flow) serve(began time.Time, slice time.Duration, log bool, pause *rand.Rand) {
+func (f *flow) serve(began time.Time, slice time.Duration, pause *rand.Rand) {
 	l := &line{addresses: f.r.addresses, at: pause.IntN(len(f.r.addresses))}
 	defer l.drop()
 	var request []byte
@@ -221,11 +227,23 @@ func (f *flow) serve(began time.Time, slice time.Duration, log bool, pause *rand
 				break
 			}
 		}
-		if log && class != Unsent {
-			n.note(&l.answer, class)
+		n.At, n.Class, n.Stream = a.at, class, f.at
+		if err := class == Unanswered || class == Unsent || class == Failed && l.answer.status < 500; !err {
+			n.note(&l.answer)
 		}
-		f.record(a, class, time.Since(began)-a.at, int(a.at/slice), stale, log && class != Unsent, n)
+		f.record(a, class, time.Since(began)-a.at, int(a.at/slice), stale, f.logs(p, class), n)
 	}
+}
+
+// logs tells whether a Note is kept of a request.
+func (f *flow) logs(p *Pattern, c Class) bool {
+	switch f.Log {
+	case LogAll:
+		return true
+	case LogWrites:
+		return p.Write != nil && c != Shed && c != Quota && c != Unsent
+	}
+	return false
 }
 
 func (f *flow) request(b []byte, p *Pattern, a arrival, n *Note) []byte {
@@ -281,10 +299,7 @@ func (f *flow) judge(p *Pattern, l *line, err error, took time.Duration) Class {
 }
 
 // note keeps what an answer says.
-func (n *Note) note(a *answer, class Class) {
-	if class == Failed && a.status < 500 || class == Unanswered {
-		return
-	}
+func (n *Note) note(a *answer) {
 	n.Status, n.Stale = a.status, a.stale
 	for _, c := range a.version {
 		n.Version = n.Version*10 + uint64(c-'0')

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/internal/local"
+	"github.com/partita-dev/partita/internal/trouble"
 )
 
 // startTimeout bounds how long a node may take to be ready.
@@ -49,6 +50,9 @@ func (n *Node) arguments() []string {
 	s := n.stage
 	args := append(s.Config.Program[1:len(s.Config.Program):len(s.Config.Program)], "serve", s.modelFile(),
 		"--data", s.DataDir(), "--listen", n.Address, "--admin", n.Admin, "--node", n.Name, "--log-level", "warn")
+	if s.Config.Timeout > 0 {
+		args = append(args, "--request-timeout", s.Config.Timeout.String())
+	}
 	if s.storeURL != "" {
 		args = append(args, "--store", through(s.storeURL, s.StoreLink), "--data", filepath.Join(s.dir, n.Name))
 	}
@@ -70,7 +74,7 @@ func (n *Node) environment() []string {
 			env = append(env, v)
 		}
 	}
-	return append(env, "PARTITA_JWT_SECRET="+string(n.stage.Secret))
+	return append(env, "PARTITA_JWT_SECRET="+string(n.stage.Secret), "PARTITA_WEBHOOK_SECRET="+n.stage.webhooks, trouble.Variable+"="+n.stage.socket())
 }
 
 // Start starts the node, after Kill or Stop too, and returns when it is ready.
@@ -161,8 +165,8 @@ func (n *Node) Ready(ctx context.Context) bool {
 
 // Status is what a node says about itself.
 type Status struct {
-	State      string      `json:"state"`
-	Components []Component `json:"components"`
+	State      struct{ State, Words string } `json:"state"`
+	Components []Component                   `json:"components"`
 }
 
 // Component is one part of it.

@@ -14,12 +14,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/internal/local"
 	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/internal/trouble"
+	"github.com/partita-dev/partita/internal/webhook"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -50,6 +53,8 @@ type Config struct {
 	// Default: a temporary folder.
 	Dir string
 	Log io.Writer // takes what the nodes log; nil: nobody does
+	// Timeout of a request at the nodes. Default: that of a service.
+	Timeout time.Duration
 }
 
 // Stage is a copy that is ready, its nodes not yet running. It is not safe for concurrent use.
@@ -65,14 +70,17 @@ type Stage struct {
 	// The links, nil where there is none.
 	StoreLink, BusLink, CacheLink *Link
 
+	Trouble *trouble.Drill // makes trouble inside the nodes
+
 	dir      string
+	webhooks string // the secret that deliveries are signed with
 	storeURL string // for this process, past the link
 	closers  []func() error
 }
 
 // Open makes everything but running nodes.
 func Open(ctx context.Context, c Config) (_ *Stage, err error) {
-	s := &Stage{Config: c, Secret: []byte(rand.Text() + rand.Text())}
+	s := &Stage{Config: c, Secret: []byte(rand.Text() + rand.Text()), webhooks: webhook.NewSecret()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -84,6 +92,10 @@ func Open(ctx context.Context, c Config) (_ *Stage, err error) {
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
+	if s.Trouble, err = trouble.Listen(s.socket()); err != nil {
+		return nil, fmt.Errorf("no socket can be made for the copy in %s: %w; give a folder with a shorter path", s.dir, err)
+	}
+	s.onClose(s.Trouble.Close)
 	if err := os.WriteFile(s.modelFile(), c.Source, 0o600); err != nil {
 		return nil, err
 	}
@@ -121,6 +133,8 @@ func (s *Stage) makeDir() (err error) {
 	s.onClose(func() error { return os.RemoveAll(s.dir) })
 	return nil
 }
+
+func (s *Stage) socket() string { return filepath.Join(s.dir, "drill") }
 
 func (s *Stage) modelFile() string { return filepath.Join(s.dir, "model.yaml") }
 
