@@ -1,0 +1,202 @@
+package forecast_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/partita-dev/partita/internal/bench"
+	"github.com/partita-dev/partita/internal/forecast"
+	"github.com/partita-dev/partita/model"
+)
+
+var update = flag.Bool("update", false, "write what is seen as what is wanted")
+
+func example(t *testing.T, name string) *model.Model {
+	t.Helper()
+	path := filepath.Join("../../examples", name, name+".yaml")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Parse(path, source, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func plan(t *testing.T, c forecast.Config) *forecast.Forecast {
+	t.Helper()
+	f, err := forecast.Make(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What people read, as they read it.
+func TestPlansOfTheExamples(t *testing.T) {
+	for _, name := range []string{"shop", "chat"} {
+		for _, growth := range []float64{1, 100, 10_000} {
+			for _, postgres := range []bool{false, true} {
+				store := map[bool]string{false: "sqlite", true: "postgres"}[postgres]
+				t.Run(fmt.Sprint(name, growth, store), func(t *testing.T) {
+					got := plan(t, forecast.Config{Model: example(t, name), Growth: growth, Postgres: postgres}).Text()
+					path := fmt.Sprintf("testdata/%s-%g-%s.txt", name, growth, store)
+					if *update {
+						if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+							t.Fatal(err)
+						}
+					}
+					want, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got != string(want) {
+						t.Errorf("%s is not what is seen; look at it, then run with -update:\n%s", path, got)
+					}
+				})
+			}
+		}
+	}
+}
+
+// The shop's day of sales is one partition, however many customers there are; the chat's posts fan out
+// to the inboxes of all members.
+func TestReasonsHold(t *testing.T) {
+	shop := plan(t, forecast.Config{Model: example(t, "shop"), Growth: 100, Postgres: true})
+	found := false
+	for _, b := range shop.Breaks {
+		if strings.Contains(b.What, "view sales") {
+			found = true
+			if !b.Over || b.Growth.Value > 20 || !strings.Contains(b.Then, "day and a region") {
+				t.Errorf("%+v", b)
+			}
+		}
+	}
+	if !found {
+		t.Error("nothing says that all orders of a day meet in one partition of the view")
+	}
+	chat := plan(t, forecast.Config{Model: example(t, "chat")})
+	for _, w := range chat.Writes {
+		if w.Name == "touch_inbox" && (w.Follows.Value != 40_000 || w.Follows.From != forecast.Declared) {
+			t.Errorf("2,000 posts a second to rooms of 20 members touch %+v inboxes", w.Follows)
+		}
+	}
+	if first := chat.Breaks[0]; first.Growth.Value >= 1 {
+		t.Errorf("SQLite takes %+v", first)
+	}
+}
+
+// More of everything needs no less of anything.
+func TestGrowthNeedsMore(t *testing.T) {
+	m := example(t, "shop")
+	var last *forecast.Forecast
+	for _, growth := range []float64{0.1, 1, 10, 1000, 1e6} {
+		f := plan(t, forecast.Config{Model: m, Growth: growth})
+		if last != nil {
+			if f.Bytes.Value < last.Bytes.Value || f.Nodes.Service.Value < last.Nodes.Service.Value || f.Log.Rate.Value < last.Log.Rate.Value {
+				t.Errorf("at %g×: %v bytes, %v nodes, %v commits", growth, f.Bytes.Value, f.Nodes.Service.Value, f.Log.Rate.Value)
+			}
+			for i := range f.Breaks {
+				if math.Abs(math.Log(f.Breaks[i].Growth.Value/last.Breaks[i].Growth.Value)) > 1e-9 {
+					t.Errorf("%s breaks at %g× seen from %g×, and at %g× seen before", f.Breaks[i].What, f.Breaks[i].Growth.Value, growth, last.Breaks[i].Growth.Value)
+				}
+			}
+		}
+		last = f
+	}
+}
+
+func TestHitRates(t *testing.T) {
+	source := `
+service: s
+partitions: {p: {by: id, type: uuid, expect: 1k}}
+entities: {e: {in: p, fields: {a: int}}}
+reads:
+  often: {get: e, fresh: 10s, expect: 100k/s}
+  never: {get: e, expect: 100k/s}
+writes: {put: {upsert: e, input: [a], expect: 1/s}}
+`
+	m, err := model.Parse("s.yaml", []byte(source), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := plan(t, forecast.Config{Model: m})
+	if h := f.Reads[0].Hits.Value; h < 0.99 {
+		t.Errorf("100 reads a second of each row are answered by a cache in %g of the cases", h)
+	}
+	if f.Reads[1].Hits.Value != 0 || f.Reads[1].Store.Value != 100_000 {
+		t.Errorf("%+v", f.Reads[1])
+	}
+	small := plan(t, forecast.Config{Model: m, Cache: 20_000})
+	if h := small.Reads[0].Hits.Value; h > 0.8 || h < 0.3 {
+		t.Errorf("a cache for about a tenth of the rows answers %g", h)
+	}
+}
+
+// The law is found again in what follows it, and what bends away from it is not hidden.
+func TestScalingLaw(t *testing.T) {
+	law := func(n float64) float64 { return 900 * n / (1 + 0.03*(n-1) + 0.0004*n*(n-1)) }
+	report := func(upTo float64) *bench.Report {
+		r := &bench.Report{Format: bench.Format, Service: "shop", Store: "sqlite 3", Nodes: 1, Machine: bench.Machine{Cores: 2}, Zipf: 0.99, Knee: bench.Knee{Goodput: law(upTo)}}
+		for n := 0.5; n <= upTo; n *= 1.4 {
+			noise := 1 + 0.02*math.Sin(n*7)
+			r.Steps = append(r.Steps, bench.Step{InFlight: n, Goodput: law(n) * noise, Followed: true})
+		}
+		return r
+	}
+	f := plan(t, forecast.Config{Model: example(t, "shop"), Measured: report(24)})
+	s := f.Scaling
+	if s == nil || !s.Held {
+		t.Fatalf("%+v", s)
+	}
+	if ahead := law(1.5 * s.Upto); math.Abs(s.Ahead.Value/ahead-1) > 0.15 {
+		t.Errorf("%g answers a second at 1.5 times the concurrency, and the law gives %g", s.Ahead.Value, ahead)
+	}
+	if s.Check > 0.15 {
+		t.Errorf("the check is off by %g", s.Check)
+	}
+	if f.Nodes.Service.From != forecast.Assumed && f.Nodes.Service.From != forecast.Measured {
+		t.Errorf("nodes are %v", f.Nodes.Service.From)
+	}
+	if few := plan(t, forecast.Config{Model: example(t, "shop"), Measured: &bench.Report{Format: bench.Format, Service: "shop"}}); few.Scaling != nil {
+		t.Errorf("a law was found in nothing: %+v", few.Scaling)
+	}
+}
+
+func TestMeasurementsMustFit(t *testing.T) {
+	for want, r := range map[string]*bench.Report{
+		"measure this model":                {Format: bench.Format, Service: "other"},
+		"reads " + fmt.Sprint(bench.Format): {Format: bench.Format + 1, Service: "shop"},
+	} {
+		if _, err := forecast.Make(forecast.Config{Model: example(t, "shop"), Measured: r}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestPageAndJSON(t *testing.T) {
+	c := forecast.Config{Model: example(t, "shop"), Growth: 100}
+	page, err := forecast.Page(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<svg", "one partition of the view sales", "shop at 100×", "What breaks"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page does not show %q", want)
+		}
+	}
+	if strings.Contains(string(page), "http://") || strings.Contains(string(page), "https://") || strings.Contains(string(page), "NaN") {
+		t.Error("the page needs something else, or a number is none")
+	}
+	if _, err := json.Marshal(plan(t, c)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,79 @@
+package forecast_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/partita-dev/partita/internal/bench"
+	"github.com/partita-dev/partita/internal/forecast"
+	"github.com/partita-dev/partita/internal/load"
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store/sqlite"
+)
+
+// What a small store was measured to take foretells a store four times as large.
+func TestSizesComeTrue(t *testing.T) {
+	m := example(t, "shop")
+	small, _ := filled(t, m, 60)
+	_, whole := filled(t, m, 240)
+	r := &bench.Report{Format: bench.Format, Service: "shop", Store: "sqlite", Entities: small, Zipf: 0.99, Machine: bench.Machine{Cores: 2}}
+	declared := m.Families[0].Expect
+	f := plan(t, forecast.Config{Model: m, Measured: r, Growth: 240 / declared})
+	var foretold float64
+	for _, e := range f.Entities {
+		if !e.View {
+			foretold += e.Bytes.Value
+		}
+	}
+	if off := math.Abs(foretold/whole - 1); off > 0.15 {
+		t.Errorf("foretold %.0f bytes, there are %.0f: off by %.0f %%", foretold, whole, off*100)
+	}
+	unmeasured := plan(t, forecast.Config{Model: m, Growth: 240 / declared})
+	var guessed float64
+	for _, e := range unmeasured.Entities {
+		if !e.View {
+			guessed += e.Bytes.Value
+		}
+	}
+	t.Logf("measured before: %.0f, from the model alone: %.0f, there are: %.0f", foretold, guessed, whole)
+}
+
+// filled makes a store of so many customers, and gives what the rows of each entity take, and all.
+func filled(t *testing.T, m *model.Model, partitions int) (list []bench.Entity, whole float64) {
+	t.Helper()
+	dir := t.TempDir()
+	size := func() float64 {
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir, Model: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, err := s.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return float64(st.Bytes)
+	}
+	world := load.NewWorld(m, load.Size{Partitions: partitions, Rows: 1000, Seed: 1}, nil)
+	empty := size()
+	before := empty
+	for _, e := range world.Seeds() {
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir, Model: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := world.SeedEntity(t.Context(), s, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		after := size()
+		list = append(list, bench.Entity{Name: e.Name, Rows: rows, BytesPerRow: (after - before) / float64(rows)})
+		before = after
+	}
+	return list, before - empty
+}
