@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,11 +47,15 @@ func runProcess(config string) {
 }
 
 func (p *process) serve() error {
-	app, err := partita.Open(partita.Config{
+	c := partita.Config{
 		Model: "test.yaml", ModelSource: []byte(p.Source), DataDir: p.Dir, Store: p.Store, Bus: p.Bus, Node: p.Node,
 		Listen: "127.0.0.1:0", Admin: partita.None, RequestTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 		Webhooks: partita.Webhooks{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 5 * time.Second},
-	})
+	}
+	if p.Store != "" { // nodes that share a store sign with the same secret
+		c.Webhooks.Secrets = []string{"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))}
+	}
+	app, err := partita.Open(c)
 	if err != nil {
 		return err
 	}
