@@ -7,6 +7,7 @@ import (
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -15,6 +16,7 @@ type admission struct {
 	heavy         *admit.Heavy
 	reads, writes *admit.Gate
 	door          *admit.Door
+	limits        *quota.Limits // nil: the model has none
 }
 
 // A group of writes is this large where many wait: a limit to begin with.
@@ -26,6 +28,7 @@ func (n *node) admitting(ctx context.Context) {
 	if s, err := n.store.Stats(ctx); err == nil && s.Readers > 0 {
 		first = 4 * s.Readers
 	}
+	n.admission.limits = quota.New(n.model)
 	n.admission.heavy = admit.NewHeavy()
 	n.admission.reads = admit.NewGate(admit.GateConfig{Initial: first, Heavy: n.admission.heavy})
 	n.admission.writes = admit.NewGate(admit.GateConfig{Initial: firstWrites, Heavy: n.admission.heavy})
@@ -39,4 +42,22 @@ func (n *node) refused(read *model.Read, write *model.Write, waited time.Duratio
 		return
 	}
 	n.recorder.Write(write, engine.WriteSample{Code: fault.Overloaded, Total: waited})
+}
+
+// keepQuotas makes the limits of this node those of all, where there is a bus.
+func (n *node) keepQuotas(background context.Context) error {
+	limits := n.admission.limits
+	if limits == nil {
+		return nil
+	}
+	if n.bus == nil || n.bus.Embedded() {
+		n.work.Go(func() { limits.Sweep(background) })
+		return nil
+	}
+	sharing, err := quota.Share(limits, n.bus, n.store.Info().Incarnation)
+	if err != nil {
+		return err
+	}
+	n.work.Go(func() { sharing.Run(background) })
+	return nil
 }

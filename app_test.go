@@ -253,18 +253,6 @@ func TestHandlerOfOwnServer(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotActYetIsSaid(t *testing.T) {
-	source, err := os.ReadFile("examples/chat/chat.yaml") // it has limits
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, log := config(t, string(source))
-	start(t, open(t, c))
-	if n := strings.Count(log.String(), "not carried out by this release"); n != 1 {
-		t.Errorf("said %d times in:\n%s", n, log)
-	}
-}
-
 func TestStartFailsClearly(t *testing.T) {
 	c, _ := config(t, notes)
 	first := open(t, c)

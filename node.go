@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -131,7 +130,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	n.onClose(tracer.Close)
 
 	n.admitting(ctx)
-	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder,
+	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder, Limits: n.admission.limits,
 		Reads: n.admission.reads, Writes: n.admission.writes, Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf})
 	if err != nil {
 		return nil, err
@@ -166,6 +165,9 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: Config.AdminToken: %w", err)
 	}
 
+	if err := n.keepQuotas(background); err != nil {
+		return nil, fmt.Errorf("partita: %w", err)
+	}
 	if err := n.join(background, books, answers, hub); err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
@@ -186,9 +188,6 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	n.adminServer.serve(admin, nil, n.logger, n.fail)
 	n.apiServer.serve(n.api, n.admission.door, n.logger, n.fail)
 	n.logger.Info("serving "+a.model.Service, "api", n.apiServer.url(), "page", n.adminServer.url(), "store", n.store.Info().Place)
-	if idle := observe.Inactive(a.model); len(idle) > 0 {
-		n.logger.Warn("declared in the model, but not carried out by this release: " + strings.Join(idle, "; "))
-	}
 	return n, nil
 }
 

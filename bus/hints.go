@@ -36,6 +36,12 @@ func (b *Bus) SendGossip(payload []byte) { b.send(b.subject("gossip", "node"), p
 // OnGossip calls f with what other nodes say about themselves, one after the other.
 func (b *Bus) OnGossip(f func(payload []byte)) error { return b.listen(b.subject("gossip", "node"), f) }
 
+// SendQuota tells the other nodes what this one has let through. It never waits, as with SendChange.
+func (b *Bus) SendQuota(payload []byte) { b.send(b.subject("gossip", "quota"), payload) }
+
+// OnQuota calls f with what other nodes have let through, one after the other.
+func (b *Bus) OnQuota(f func(payload []byte)) error { return b.listen(b.subject("gossip", "quota"), f) }
+
 // OnReturn calls f each time that the connection comes back after it was lost, so that what may have
 // been missed can be looked for. f must not block.
 func (b *Bus) OnReturn(f func()) {

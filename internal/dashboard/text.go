@@ -55,9 +55,6 @@ func StatusText(s observe.Snapshot) string {
 	}
 	p := s.Process
 	fmt.Fprintf(&b, "process: %.2f of %d processors, %s resident, %s heap, %d goroutines\n", p.CPU, p.CPUs, bytesText(p.RSS), bytesText(p.Heap), p.Goroutines)
-	for _, line := range s.Inactive {
-		fmt.Fprintf(&b, "not acting yet: %s\n", line)
-	}
 	return b.String()
 }
 

@@ -29,13 +29,14 @@ func KeyOf(q *WriteRequest) store.Key {
 }
 
 // MayAccept refuses what can be refused without asking the store: what no rule allows, whatever the
-// rows say.
+// rows say, and what is beyond a quota. A write that passes counts in its quotas.
 func (e *Engine) MayAccept(q *WriteRequest) error {
 	scope := model.Scope{Now: e.clock(), Auth: q.Claims, Args: q.Args}
 	if judge(&q.Write.Allow, q.Claims, &scope) == refused {
 		return refusal(q.Claims)
 	}
-	return nil
+	_, err := e.countWrite(q)
+	return err
 }
 
 // Carried is what came of an accepted write.

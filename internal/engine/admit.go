@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/partita-dev/partita/internal/admit"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -59,4 +60,20 @@ func leave(passes []admit.Pass) {
 	for i := range passes {
 		passes[i].Leave()
 	}
+}
+
+// countRead counts a read that the cache did not answer in the quotas of its pattern.
+func (e *Engine) countRead(q *ReadRequest) ([]quota.State, error) {
+	if !e.limits.Counts(q.Read, nil) {
+		return nil, nil
+	}
+	return e.limits.Read(q.Read, &model.Scope{Now: e.now(), Auth: q.Claims, Args: q.Args})
+}
+
+// countWrite counts a write in the quotas of its pattern. One that was accepted has been counted then.
+func (e *Engine) countWrite(q *WriteRequest) ([]quota.State, error) {
+	if q.Accepted != nil || !e.limits.Counts(nil, q.Write) {
+		return nil, nil
+	}
+	return e.limits.Write(q.Write, &model.Scope{Now: e.clock(), Auth: q.Claims, Args: q.Args})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/admit"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	AsOf func(ctx context.Context, view *model.View) (time.Time, error)
 	// Reads and Writes stand before the store: what needs it waits there, or is refused. Default: none.
 	Reads, Writes *admit.Gate
+	// Limits are the model's quotas. Default: none is kept.
+	Limits *quota.Limits
 }
 
 // Handler is the Go function of a `code: true` write. It runs inside the partition's transaction,
@@ -91,6 +94,9 @@ type ReadResult struct {
 	Age           time.Duration
 	Store         time.Duration
 	Spare         bool // nobody kept the request or its arguments: the caller may use them again
+
+	// Quotas are those that the read counts in; nil for an answer from the cache.
+	Quotas []quota.State
 }
 
 // WriteRequest is one write.
@@ -123,4 +129,5 @@ type WriteResult struct {
 	Version  uint64
 	Replayed bool
 	Store    time.Duration
+	Quotas   []quota.State // of the limits that the write counts in
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/internal/admit"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -31,6 +32,7 @@ type Engine struct {
 	asOf        func(context.Context, *model.View) (time.Time, error)
 	reads       *admit.Gate // nil: everything goes to the store at once
 	writes      *admit.Gate // likewise
+	limits      *quota.Limits
 
 	shows   map[*model.Entity]*model.Read    // the get that shows a row of the entity
 	metrics map[*model.Write][]*model.Metric // the business metrics that look at a write
@@ -52,6 +54,7 @@ func New(c Config) (*Engine, error) {
 		shows:    map[*model.Entity]*model.Read{},
 		metrics:  map[*model.Write][]*model.Metric{},
 		inFlight: map[flightKey]struct{}{},
+		limits:   c.Limits,
 	}
 	if e.recorder == nil {
 		e.recorder = unrecorded{}

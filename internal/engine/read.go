@@ -44,6 +44,10 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}, nil
 		}
 	}
+	quotas, err := e.countRead(q)
+	if err != nil {
+		return ReadResult{}, err
+	}
 	admit.Aside(ctx)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
@@ -53,7 +57,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	if err != nil {
 		return ReadResult{Store: took}, err
 	}
-	r := ReadResult{Answer: a, Outcome: outcome, Store: took}
+	r := ReadResult{Answer: a, Outcome: outcome, Store: took, Quotas: quotas}
 	if outcome == cache.Shared {
 		r.Store = 0
 	}

@@ -28,6 +28,9 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	for i, q := range qs {
 		a, err := e.prepare(q)
 		if err == nil {
+			results[i].Quotas, err = e.countWrite(q)
+		}
+		if err == nil {
 			err = e.enter(a)
 		}
 		if err != nil {
@@ -58,8 +61,9 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	took := time.Since(start)
 	for _, a := range pending {
 		e.release(a)
+		quotas := results[a.index].Quotas
 		results[a.index], errs[a.index] = e.finish(a)
-		results[a.index].Store = took
+		results[a.index].Store, results[a.index].Quotas = took, quotas
 	}
 	return results, errs
 }

@@ -195,6 +195,7 @@ func within(err error, i int) error {
 func (a *API) refuseItem(r *http.Request, err error) batchResult {
 	p, f := problemOf(err)
 	a.note(r, &p, f)
+	describeExceeded(nil, &p, err)
 	result := batchResult{Status: p.Status, Problem: &p}
 	if f.RetryAfter > 0 {
 		result.Headers = map[string]string{"Retry-After": retryAfter(f.RetryAfter)}

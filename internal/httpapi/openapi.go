@@ -235,7 +235,9 @@ func problemResponse(status int, codes []fault.Code) object {
 	switch status {
 	case 401:
 		response = response.with("headers", obj("WWW-Authenticate", ref("headers", "WWW-Authenticate")))
-	case 429, 503:
+	case 429:
+		response = response.with("headers", quotaHeaders(obj("Retry-After", ref("headers", "Retry-After"))))
+	case 503:
 		response = response.with("headers", obj("Retry-After", ref("headers", "Retry-After")))
 	}
 	schema := obj("allOf", []any{ref("schemas", "Problem"), obj("properties", obj("type", obj("enum", types)))})

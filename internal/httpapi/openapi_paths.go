@@ -22,6 +22,10 @@ func (d *describer) read(r *model.Read) object {
 		codes = append(codes, fault.NotFound)
 	}
 	codes = append(codes, d.accessCodes(r.Allow)...)
+	limited := slices.ContainsFunc(d.model.Limits, func(l *model.Limit) bool { return slices.Contains(l.Reads, r) })
+	if limited {
+		codes = append(codes, fault.QuotaExceeded)
+	}
 	row := d.rowSchema(r)
 	schema, example := any(row), any(rowExample(r.Fields))
 	if r.List {
@@ -34,6 +38,9 @@ func (d *describer) read(r *model.Read) object {
 	headers := obj()
 	for _, name := range []string{"ETag", "Partita-Version", "Cache-Status", "Age", "Cache-Control", "Server-Timing"} {
 		headers = headers.with(name, ref("headers", name))
+	}
+	if limited {
+		headers = quotaHeaders(headers)
 	}
 	responses := obj(
 		"200", obj("description", "The answer.", "headers", headers,
@@ -122,11 +129,20 @@ func (d *describer) readParameters(r *model.Read, route *readRoute) []any {
 	return append(list, ref("parameters", "If-None-Match"), ref("parameters", "Partita-Min-Version"))
 }
 
+// quotaHeaders adds what tells callers of their quotas.
+func quotaHeaders(headers object) object {
+	return headers.with("RateLimit", ref("headers", "RateLimit")).with("RateLimit-Policy", ref("headers", "RateLimit-Policy"))
+}
+
 func (d *describer) write(w *model.Write) object {
 	private := newWriteRoute(d.model, w).private
 	description := d.rules(w.Allow) + acceptedWords(w)
 	responses, headers := object{}, obj("Partita-Version", ref("headers", "Partita-Version"),
 		"Server-Timing", ref("headers", "Server-Timing"), "Idempotency-Replayed", ref("headers", "Idempotency-Replayed"))
+	limited := slices.ContainsFunc(d.model.Limits, func(l *model.Limit) bool { return slices.Contains(l.Writes, w) })
+	if limited {
+		headers = quotaHeaders(headers)
+	}
 	status, schema, example := d.writeAnswer(w)
 	if status != "204" {
 		headers = headers.with("ETag", ref("headers", "ETag"))
@@ -148,6 +164,9 @@ func (d *describer) write(w *model.Write) object {
 	}
 	parameters := append([]any{ref("parameters", "Idempotency-Key"), ref("parameters", "If-Match")}, d.acceptedParameters(w)...)
 	codes := slices.Concat(writeCodes(w), d.acceptedCodes(w), d.accessCodes(w.Allow))
+	if limited {
+		codes = append(codes, fault.QuotaExceeded)
+	}
 	return obj(
 		"operationId", d.writeID(w),
 		"tags", []string{w.Family.Name},
@@ -232,7 +251,7 @@ func (d *describer) batch() object {
 		"body", obj("type", "object"),
 		"problem", ref("schemas", "Problem")))
 	codes := []fault.Code{fault.BadRequest, fault.InvalidInput, fault.OutOfBounds, fault.TooMany, fault.TooLarge,
-		fault.UnsupportedMedia, fault.NotAcceptable, fault.Internal}
+		fault.UnsupportedMedia, fault.NotAcceptable, fault.Overloaded, fault.Internal}
 	if d.model.Access != nil {
 		codes = append(codes, fault.Unauthenticated)
 	}

@@ -183,7 +183,8 @@ func (d *describer) schemas() object {
 				"pointer", obj("type", "string", "description", "JSON pointer (RFC 6901) into the body."),
 				"parameter", obj("type", "string", "description", "Name of a parameter."),
 				"header", obj("type", "string", "description", "Name of a header."),
-				"detail", obj("type", "string")))))))
+				"detail", obj("type", "string")))),
+			"violated-policies", obj("type", "array", "items", obj("type", "string"), "description", "The quotas that are used up."))))
 }
 
 // writeAnswer gives status, schema and example of a write's answer.
@@ -263,7 +264,9 @@ func sharedHeaders() object {
 		header("Idempotency-Replayed", "true where this is the kept outcome of an earlier request."),
 		header("Location", "Where the new row is read, or the operation is followed."),
 		header("Preference-Applied", "What was followed of Prefer."),
-		header("Retry-After", "Seconds after which to come again."),
+		header("Retry-After", "Seconds after which to come again; another number to each, so that callers do not come together."),
+		header("RateLimit", "What is left of each quota that the request counts in: r requests; t seconds until it is whole again."),
+		header("RateLimit-Policy", "The quotas that the request counts in: q requests in w seconds."),
 		header("WWW-Authenticate", "How to prove who is asking (RFC 6750)."),
 	}
 }

@@ -66,6 +66,7 @@ type problem struct {
 	Detail   string          `json:"detail,omitempty"`
 	Instance string          `json:"instance,omitempty"`
 	Errors   []problemDetail `json:"errors,omitempty"`
+	Violated []string        `json:"violated-policies,omitempty"` // quotas that are used up
 }
 
 // problemDetail names one bad place: of the body, or a parameter, or a header.
@@ -136,8 +137,9 @@ var (
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) fault.Code {
 	p, f := problemOf(err)
 	a.note(r, &p, f)
-	body := p.encode()
 	h := w.Header()
+	describeExceeded(h, &p, err)
+	body := p.encode()
 	h["Content-Type"] = problemType
 	h["Cache-Control"] = noStore
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}

@@ -195,4 +195,5 @@ func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult,
 	if aged {
 		h["Age"] = values[4:5:5]
 	}
+	describeQuotas(h, result.Quotas)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/httpapi"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/sqlite"
@@ -68,7 +69,7 @@ func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service 
 			handlers[w.Name] = panics
 		}
 	}
-	paths, err := engine.New(engine.Config{Model: m, Store: s.store, Cache: answers, Handlers: handlers})
+	paths, err := engine.New(engine.Config{Model: m, Store: s.store, Cache: answers, Handlers: handlers, Limits: quota.New(m)})
 	if err != nil {
 		t.Fatal(err)
 	}

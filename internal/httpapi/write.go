@@ -190,6 +190,7 @@ func (a *API) writeResult(w http.ResponseWriter, q *engine.WriteRequest, result 
 	h["Partita-Version"] = values[0:1:1]
 	h["Server-Timing"] = values[1:2:2]
 	h["Cache-Control"] = noStore
+	describeQuotas(h, result.Quotas)
 	if result.Location != "" {
 		h["Location"] = values[3:4:4]
 	}

@@ -25,7 +25,6 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Time: now.UTC(), Started: r.started.UTC(), Uptime: now.Sub(r.started).Seconds(), Window: w,
 		Components: r.health.Components(),
 		History:    r.health.Past(),
-		Inactive:   Inactive(r.cfg.Model),
 		Process:    processFigures(r.cfg.DataDir),
 		Store:      r.storeFigures(ctx),
 		Accepted:   r.acceptedFigures(ctx, w),

@@ -73,7 +73,6 @@ type Snapshot struct {
 	Views     []ViewFigures     `json:"views,omitempty"`
 	Endpoints []EndpointFigures `json:"endpoints,omitempty"`
 	Process   Process           `json:"process"`
-	Inactive  []string          `json:"inactive"` // parts of the model that this release does not act on
 }
 
 // Total is the whole service in one line.

@@ -3,13 +3,9 @@
 import { byId, h } from './dom.js'
 import { count } from './format.js'
 
-export function drawAbout(figures, about) {
+export function drawAbout(about) {
   const box = byId('about')
   box.append(h('div', { class: 'families' }, ...about.plan.partitions.map((p) => family(p, about))), plan(about))
-  if (figures.inactive.length > 0) {
-    box.append(h('div', { class: 'notes' }, h('h3', {}, 'Declared, but not acting in this release'),
-      h('ul', {}, ...figures.inactive.map((line) => h('li', {}, line)))))
-  }
 }
 
 function family(p, about) {

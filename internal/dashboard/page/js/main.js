@@ -50,7 +50,7 @@ async function poll() {
 function draw(figures) {
   if (!parts) {
     parts = [makeCondition(), makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
-    drawAbout(figures, about)
+    drawAbout(about)
   }
   header.update(figures)
   for (const part of parts) part.update(figures, about)
