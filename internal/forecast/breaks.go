@@ -102,6 +102,9 @@ func (p *planner) limits() []limit {
 	}
 	for i := range p.out.Hottest {
 		h := &p.out.Hottest[i]
+		if h.View && h.Why == spread {
+			continue
+		}
 		l := limit{"the hottest " + h.Family, "its writes are done one group after the other: " + h.Why + " gets " + share(h.Share.Value) + " of them",
 			"a finer partition field, or fewer writes to it (events counted, then written together)",
 			hot(h.Family), perSecond}
@@ -190,7 +193,9 @@ func size(n float64) string {
 		name string
 		of   float64
 	}{{"PiB", 1 << 50}, {"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n >= u.of {
+		if n >= 100*u.of {
+			return fmt.Sprintf("%.0f %s", n/u.of, u.name)
+		} else if n >= u.of {
 			return fmt.Sprintf("%.3g %s", n/u.of, u.name)
 		}
 	}

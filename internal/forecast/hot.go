@@ -49,6 +49,8 @@ func (p *planner) hottest() {
 			h.View = true
 			if s, why := focus(v); s > share.Value {
 				h.Share, h.Why = Number{s, Declared}, why
+			} else if rows := p.rowsOf(v.From); n.Value > rows.Value/2 {
+				h.Share, h.Why = by(1/n.Value, n), spread
 			}
 		}
 		if reads.Value+commits.Value == 0 {
@@ -59,6 +61,9 @@ func (p *planner) hottest() {
 		p.out.Hottest = append(p.out.Hottest, h)
 	}
 }
+
+// spread is why no partition of a view is hot whose field differs in nearly every row.
+const spread = "each row has its own"
 
 // focus tells how much of what a view is told goes to one of its partitions, by the type of its field.
 func focus(v *model.View) (share float64, why string) {

@@ -109,7 +109,7 @@ func dots(s *Scaling, x []float64) []line {
 
 // draw makes an SVG of curves; logarithmic in both directions, or linear in both. A thin line stands at now.
 func draw(x []float64, now float64, xText, yText func(float64) string, logarithmic bool, lines ...line) template.HTML {
-	const w, h, left, bottom = 520.0, 240.0, 70.0, 26.0
+	const w, h, left, right, bottom = 520.0, 240.0, 84.0, 34.0, 26.0
 	scale := func(v float64) float64 { return v }
 	xScale := func(v float64) float64 { return math.Log10(v) }
 	if logarithmic {
@@ -133,7 +133,7 @@ func draw(x []float64, now float64, xText, yText func(float64) string, logarithm
 		high = low + 1
 	}
 	px := func(v float64) float64 {
-		return left + (xScale(v)-xScale(x[0]))/(xScale(x[len(x)-1])-xScale(x[0]))*(w-left-10)
+		return left + (xScale(v)-xScale(x[0]))/(xScale(x[len(x)-1])-xScale(x[0]))*(w-left-right)
 	}
 	py := func(v float64) float64 { return h - bottom - (scale(v)-low)/(high-low)*(h-bottom-14) }
 	var b strings.Builder
@@ -144,7 +144,7 @@ func draw(x []float64, now float64, xText, yText func(float64) string, logarithm
 		if logarithmic {
 			v = math.Pow(10, level)
 		}
-		fmt.Fprintf(&b, `<path class="grid" d="M%.0f %.1fH%.0f"/><text x="%.0f" y="%.1f" class="y">%s</text>`, left, py(v), w-10, left-6, py(v)+4, yText(v))
+		fmt.Fprintf(&b, `<path class="grid" d="M%.0f %.1fH%.0f"/><text x="%.0f" y="%.1f" class="y">%s</text>`, left, py(v), w-right, left-6, py(v)+4, yText(v))
 	}
 	for i := 0; i < len(x); i += (len(x) - 1) / 4 {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%.0f" class="x">%s</text>`, px(x[i]), h-8, xText(x[i]))
