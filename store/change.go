@@ -112,7 +112,7 @@ func appendFields(dst []byte, e *model.Entity, row, other *model.Row) []byte {
 
 // DecodeChange reads a body with the current model. head has what stands beside it: partition,
 // version, id and time. What this model does not know makes the change Foreign; a field that is new
-// since then has its default. An error means that the body is damaged; it has code Internal.
+// since then has its default, and is in Lacks. An error means that the body is damaged; it has code Internal.
 func DecodeChange(m *model.Model, head Change, body []byte) (*Change, error) {
 	var b changeBody
 	if err := json.Unmarshal(body, &b); err != nil {
@@ -120,11 +120,18 @@ func DecodeChange(m *model.Model, head Change, body []byte) (*Change, error) {
 	}
 	c := &head
 	c.Write, c.Revision, c.Rows, c.Events, c.Foreign = b.Write, b.Revision, nil, nil, false
+	c.Lacks = nil
 	for _, r := range b.Rows {
 		change, ok := decodeRowChange(m, c, r)
 		if !ok {
 			c.Foreign = true
 			continue
+		}
+		if fields := lacking(change, r); fields != nil {
+			if c.Lacks == nil {
+				c.Lacks = map[int][]*model.Field{}
+			}
+			c.Lacks[len(c.Rows)] = fields
 		}
 		c.Rows = append(c.Rows, change)
 	}
@@ -158,6 +165,23 @@ func decodeRowChange(m *model.Model, c *Change, r changeRow) (change model.RowCh
 		change.Before = &model.Row{Version: r.Version, Values: values}
 	}
 	return change, true
+}
+
+// lacking gives the fields that the change of a row that was there before says nothing of.
+func lacking(c model.RowChange, r changeRow) (fields []*model.Field) {
+	given := r.After // all fields that its writer knew
+	if given == nil {
+		given = r.Before
+	}
+	if c.Before == nil || len(given) == len(c.Entity.Fields)-1 {
+		return nil
+	}
+	for _, f := range c.Entity.Fields[1:] {
+		if _, ok := given[f.Name]; !ok {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 func defaults(e *model.Entity, partition model.Value) []model.Value {

@@ -237,6 +237,10 @@ type Change struct {
 	// Foreign is set on a change that was read back and cannot be interpreted with this model:
 	// Rows is then incomplete, and whoever follows changes must assume that anything changed.
 	Foreign bool
+	// Lacks names, by place in Rows, the fields of this model that the change says nothing of, since a
+	// node with another model wrote it: in Before and After they have their defaults. Complete fills
+	// them in. nil: there are none. Of an insert the defaults are right.
+	Lacks map[int][]*model.Field
 }
 
 // Event is one emitted event.

@@ -87,6 +87,9 @@ func (f *Follower) Run(ctx context.Context, after uint64) error {
 func (f *Follower) catchUp(ctx context.Context, last uint64) (uint64, error) {
 	for {
 		changes, err := f.Log.Changes(ctx, f.Place, last, page)
+		if err == nil {
+			err = store.Complete(ctx, f.Log, changes)
+		}
 		if err != nil {
 			return last, err
 		}
@@ -121,6 +124,9 @@ func (f *Follower) pass(ctx context.Context, c *store.Change, data []byte) error
 // of versions, and the version to go on from.
 func Page(ctx context.Context, log Log, f *model.Feed, p store.Partition, after uint64) (items [][]byte, next uint64, more bool, err error) {
 	changes, err := log.Changes(ctx, p, after, page)
+	if err == nil {
+		err = store.Complete(ctx, log, changes)
+	}
 	if err != nil {
 		return nil, after, false, err
 	}

@@ -96,6 +96,9 @@ func (r *Relay) fetch(ctx context.Context, lags []store.Lag, known *recent) []fe
 		wg.Go(func() {
 			defer func() { <-turns }()
 			changes, err := r.config.Store.Changes(ctx, lag.Partition, lag.Relayed, mostChanges)
+			if err == nil {
+				err = store.Complete(ctx, r.config.Store, changes)
+			}
 			out[i] = fetched{lag, changes, err}
 		})
 	}
@@ -114,7 +117,7 @@ func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped 
 	for _, x := range r.fetch(ctx, lags, &r.shards[shard].recent) {
 		lag := x.lag
 		if fault.CodeOf(x.err) == fault.NotFound {
-			r.config.Logger.Error("changes were pruned before they were relayed; views have to be verified, and events of them are lost",
+			r.config.Logger.Error("changes were pruned before they were relayed: events of them are lost, and views of them lack something until they are built anew by partita views --rebuild",
 				"family", lag.Partition.Family.Name, "after", lag.Relayed)
 			lag.Relayed = lag.Version
 			done = append(done, lag)

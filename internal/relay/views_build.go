@@ -305,6 +305,9 @@ func (v *Views) rowsAt(ctx context.Context, p *plan, source store.Partition, ver
 			if err != nil || len(changes) == 0 {
 				return orPruned(err)
 			}
+			if err := store.Complete(ctx, v.config.Store, changes); err != nil {
+				return err
+			}
 			for _, c := range changes {
 				if c.Foreign {
 					return fault.New(fault.Unavailable, "A change that is in the way was written by a later model.")
