@@ -62,6 +62,19 @@ func (n *node) asOf(ctx context.Context, view *model.View) (time.Time, error) {
 	return n.views.AsOf(ctx, n.relay, view)
 }
 
+// sources names what a view took in last, as version tokens.
+func (n *node) sources(ctx context.Context, view *model.View, partition model.Value, version uint64, asks bool) string {
+	list, err := n.views.Sources(ctx, view, partition, version, asks)
+	if err != nil {
+		return "" // the answer is good without
+	}
+	tokens := make([]string, len(list))
+	for i, s := range list {
+		tokens[i] = n.paths.VersionToken(s.Partition.Family, s.Partition.Value, s.Version)
+	}
+	return strings.Join(tokens, ", ")
+}
+
 // viewFigures tells how the views are.
 func (n *node) viewFigures(ctx context.Context) []observe.ViewFigures {
 	var out []observe.ViewFigures

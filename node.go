@@ -131,7 +131,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 
 	n.admitting(ctx)
 	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder, Limits: n.admission.limits,
-		Reads: n.admission.reads, Writes: n.admission.writes, Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf})
+		Reads: n.admission.reads, Writes: n.admission.writes, Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf, Sources: n.sources})
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ type Config struct {
 	// AsOf gives a point in time before which every change of its sources is in a view. It is asked
 	// for each load of a view's answer; its error is the answer's. Default: views are as of now.
 	AsOf func(ctx context.Context, view *model.View) (time.Time, error)
+	// Sources gives, as version tokens, what a view's partition took in last as of a version; "" for
+	// nothing that is known. With asks, the store may be asked. Default: nothing is known.
+	Sources func(ctx context.Context, view *model.View, partition model.Value, version uint64, asks bool) string
 	// Reads and Writes stand before the store: what needs it waits there, or is refused. Default: none.
 	Reads, Writes *admit.Gate
 	// Limits are the model's quotas. Default: none is kept.
@@ -93,7 +96,8 @@ type ReadResult struct {
 	Outcome       cache.Outcome
 	Age           time.Duration
 	Store         time.Duration
-	Spare         bool // nobody kept the request or its arguments: the caller may use them again
+	Sources       string // of a view: what it took in last, as version tokens; "" where it is not known
+	Spare         bool   // nobody kept the request or its arguments: the caller may use them again
 
 	// Quotas are those that the read counts in; nil for an answer from the cache.
 	Quotas []quota.State

@@ -30,6 +30,7 @@ type Engine struct {
 	secret      []byte
 	remote      bool // the store's: look-ups are round trips
 	asOf        func(context.Context, *model.View) (time.Time, error)
+	sources     func(ctx context.Context, view *model.View, partition model.Value, version uint64, asks bool) string
 	reads       *admit.Gate // nil: everything goes to the store at once
 	writes      *admit.Gate // likewise
 	limits      *quota.Limits
@@ -50,7 +51,7 @@ func New(c Config) (*Engine, error) {
 		model: c.Model, store: c.Store, cache: c.Cache, recorder: c.Recorder, logger: c.Logger,
 		handlers: c.Handlers, now: c.Now, timeout: c.Timeout,
 		incarnation: c.Store.Info().Incarnation, secret: c.Store.Info().Secret,
-		remote: c.Store.Info().Remote, asOf: c.AsOf, reads: c.Reads, writes: c.Writes,
+		remote: c.Store.Info().Remote, asOf: c.AsOf, sources: c.Sources, reads: c.Reads, writes: c.Writes,
 		shows:    map[*model.Entity]*model.Read{},
 		metrics:  map[*model.Write][]*model.Metric{},
 		inFlight: map[flightKey]struct{}{},

@@ -41,7 +41,9 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 			if outcome == cache.Refreshed {
 				go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
 			}
-			return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}, nil
+			r := ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}
+			e.tookIn(ctx, q, &r)
+			return r, nil
 		}
 	}
 	quotas, err := e.countRead(q)
@@ -62,12 +64,29 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 		r.Store = 0
 	}
 	if q.Read.Of.View != nil {
+		e.tookIn(ctx, q, &r)
 		return e.asOld(q, r)
 	}
 	if outcome == cache.Stale || outcome == cache.Hit || outcome == cache.Refreshed || a.Visit >= cache.Found {
 		r.Age = e.now().Sub(a.Time)
 	}
 	return r, nil
+}
+
+// tookIn names what the view took in last that the answer shows. Where this node loaded the answer
+// itself, that is known; the store is asked for it only where another node did.
+func (e *Engine) tookIn(ctx context.Context, q *ReadRequest, r *ReadResult) {
+	const patience = 100 * time.Millisecond
+	if q.Read.Of.View == nil || e.sources == nil {
+		return
+	}
+	asks := r.Outcome == cache.Shared
+	if asks {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	r.Sources = e.sources(ctx, q.Read.Of.View, q.Args.Values[0], r.Version, asks)
 }
 
 // asOld sees to the age of a view's answer, which counts from the oldest change that is not in it:
@@ -167,6 +186,9 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		return nil, err
 	}
 	a.Version = result.Version
+	if view := q.Read.Of.View; view != nil && e.sources != nil {
+		e.sources(ctx, view, q.Args.Values[0], a.Version, true) // it is known from then on
+	}
 	if q.Read.List {
 		body := e.encodeList(q, result)
 		a.Pack(body, bodyTag(body))

@@ -35,8 +35,11 @@ func (d *describer) read(r *model.Read) object {
 			"prev", obj("type", "string", "description", "Cursor: give it as `before` for the page before.")))
 		example = obj("items", []any{rowExample(r.Fields)})
 	}
-	headers := obj()
-	for _, name := range []string{"ETag", "Partita-Version", "Cache-Status", "Age", "Cache-Control", "Server-Timing"} {
+	headers, names := obj(), []string{"ETag", "Partita-Version", "Cache-Status", "Age", "Cache-Control", "Server-Timing"}
+	if r.Of.View != nil {
+		names = append(names, "Partita-Source-Version")
+	}
+	for _, name := range names {
 		headers = headers.with(name, ref("headers", name))
 	}
 	if limited {

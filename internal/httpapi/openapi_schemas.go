@@ -257,6 +257,7 @@ func sharedHeaders() object {
 	return object{
 		header("ETag", "Changes when the answer does."),
 		header("Partita-Version", "Partition and version that the answer shows; send it back as Partita-Min-Version."),
+		header("Partita-Source-Version", "Of a view: what it took in last, as the Partita-Version of its source's partitions, separated by commas."),
 		header("Cache-Status", "What the cache did (RFC 9211)."),
 		header("Cache-Control", "Copies must be checked with If-None-Match before they are used again."),
 		header("Age", "Seconds since a cached answer was read from the store; of a view's answer, since the oldest change that may not be in it."),

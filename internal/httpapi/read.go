@@ -192,6 +192,9 @@ func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult,
 	if result.ETag != "" {
 		h["Etag"] = values[3:4:4]
 	}
+	if result.Sources != "" {
+		h["Partita-Source-Version"] = []string{result.Sources}
+	}
 	if aged {
 		h["Age"] = values[4:5:5]
 	}

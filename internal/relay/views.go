@@ -41,6 +41,7 @@ type Views struct {
 	refreshed time.Time // when the states were last read
 
 	superseded atomic.Bool
+	sources    sourcesKnown
 }
 
 // NewViews makes Views. Prepare has to be called before they are used.
