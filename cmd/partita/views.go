@@ -19,9 +19,10 @@ import (
 type viewsCommand struct {
 	File string `arg:"" help:"Model file."`
 	data
-	Verify bool `help:"Make each view anew from its source, in memory, and compare. No service may run on the store."`
-	JSON   bool `help:"Print as JSON."`
-	Quiet  bool `help:"Show no progress."`
+	Verify  bool     `xor:"what" help:"Make each view anew from its source, in memory, and compare. No service may run on the store."`
+	Rebuild []string `xor:"what" placeholder:"NAME" help:"Have these views deleted and built anew by the next service that runs. None may run on the store now."`
+	JSON    bool     `help:"Print as JSON."`
+	Quiet   bool     `help:"Show no progress."`
 }
 
 func (k *viewsCommand) Run(ctx context.Context, c *console) (err error) {
@@ -41,18 +42,23 @@ func (k *viewsCommand) Run(ctx context.Context, c *console) (err error) {
 		return fmt.Errorf("%w (this command works on the store itself; of a service that runs, `partita status` tells how its views are)", err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if k.Verify {
-		leave, ok, err := relay.Alone(ctx, s, "verify-"+uuid.NewString())
+	if k.Verify || len(k.Rebuild) > 0 {
+		leave, ok, err := relay.Alone(ctx, s, "views-"+uuid.NewString())
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("a service runs on this store, so that what is compared would change on the way: stop it first; `partita status` tells how its views are")
+			return fmt.Errorf("a service runs on this store, so that its views would change on the way: stop it first; `partita status` tells how its views are")
 		}
 		defer leave()
 	}
 	bar := newProgress(c, k.Quiet)
 	views := relay.NewViews(relay.ViewsConfig{Books: books, Store: s, Logger: slog.New(slog.DiscardHandler)})
+	if len(k.Rebuild) > 0 {
+		if err := views.Rebuild(ctx, k.Rebuild...); err != nil {
+			return err
+		}
+	}
 	reports, err := views.Inspect(ctx, k.Verify, func(view string, rows int) { bar.show("%s: %d rows", view, rows) })
 	bar.end()
 	if err != nil {

@@ -2,12 +2,14 @@ package relay_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 )
 
 // stores runs a test on every store. url and dir name a fresh place.
@@ -226,4 +228,49 @@ func TestALargePartitionIsBuiltInPieces(t *testing.T) {
 	r, views := w.relay()
 	w.drain(r, views)
 	w.check(views)
+}
+
+// A view that lacks something is built anew where an operator says so, and what is made from it follows.
+func TestAViewIsBuiltAnew(t *testing.T) {
+	stores(t, func(t *testing.T, place func() (string, string)) {
+		url, dir := place()
+		w := openWorld(t, sourceModel+worldViews, url, dir, nil)
+		r, views := w.relay()
+		for i := range 40 {
+			owner := fmt.Sprint("owner", i%7)
+			w.put(owner, map[int64][]model.Value{int64(i): w.thing(owner, int64(i), []string{"red", "green", "blue"}[i%3], "attic", int64(i), 100, 0.5, int64(i%2))})
+		}
+		w.drain(r, views)
+		for _, name := range []string{"by_place", "days"} { // as after a loss
+			e := w.books.Store.Entity(name)
+			rows, err := w.store.Scan(t.Context(), e, nil, 1)
+			if err != nil || len(rows) == 0 {
+				t.Fatal(name, err)
+			}
+			loss := relay.NewWrite("loss", "", store.Partition{Family: e.Family, Value: rows[0].Values[0]}, func(tx store.Tx) error {
+				row, err := tx.Get(e, e.KeyOf(rows[0]))
+				if err != nil {
+					return err
+				}
+				return tx.Delete(e, row, false)
+			})
+			if w.store.Store.Commit(t.Context(), loss); loss.Result.Err != nil {
+				t.Fatal(loss.Result.Err)
+			}
+		}
+		if err := views.Rebuild(t.Context(), "days", "nothing"); err == nil || !strings.Contains(err.Error(), "by_place") {
+			t.Errorf("a view that is not there: %v", err)
+		}
+		if err := views.Rebuild(t.Context(), "by_place", "days"); err != nil {
+			t.Fatal(err)
+		}
+		things := w.things
+		w.store.Close()
+		w = openWorld(t, sourceModel+worldViews, url, dir, nil)
+		defer w.store.Close()
+		w.things = things
+		r, views = w.relay()
+		w.drain(r, views)
+		w.check(views)
+	})
 }
