@@ -138,13 +138,9 @@ func (d *desk) turn(ctx context.Context) (time.Duration, error) {
 		}
 		d.polled = now
 	}
-	for !d.later.IsZero() && !now.Before(d.later) {
-		more, err := d.own(ctx)
-		if err != nil {
+	if !d.later.IsZero() && !now.Before(d.later) {
+		if err := d.own(ctx); err != nil {
 			return 0, err
-		}
-		if !more {
-			break
 		}
 	}
 	if now.Sub(d.swept) >= count || now.Before(d.swept) {
@@ -207,15 +203,26 @@ func (d *desk) list(ctx context.Context, r *model.Read, lane string, cursor []mo
 }
 
 // own carries out the jobs of the relay's own that are due: events that happen later, and writes that
-// were replayed. more says that others may be due.
-func (d *desk) own(ctx context.Context) (more bool, err error) {
-	const again = time.Second
-	now := d.events.now()
+// were replayed. Those that have to wait for something hold up only what follows in their partition.
+func (d *desk) own(ctx context.Context) error {
 	d.later = time.Time{}
 	for _, name := range []string{laneThen, laneLater} {
-		jobs, next, err := d.list(ctx, d.events.books.Due, name, nil)
+		if err := d.overdue(ctx, name, d.events.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overdue does so for one lane, page by page.
+func (d *desk) overdue(ctx context.Context, lane string, now time.Time) error {
+	const again = time.Second
+	held := map[store.Partition]hold{}
+	var cursor []model.Value
+	for pages := time.Duration(1); ; pages++ {
+		jobs, next, err := d.list(ctx, d.events.books.Due, lane, cursor)
 		if err != nil {
-			return false, err
+			return err
 		}
 		var list []*occurrence
 		var drop []*Job
@@ -225,29 +232,30 @@ func (d *desk) own(ctx context.Context) (more bool, err error) {
 				next = nil
 				break
 			}
-			if o, ok := d.events.overdue(j); ok {
-				list = append(list, o)
-			} else {
+			o, ok := d.events.overdue(j)
+			if !ok {
 				drop = append(drop, j) // the model does not know the event any more
+			} else if h, ok := held[o.source]; !ok || o.Version < h.version {
+				list = append(list, o)
 			}
 		}
 		r := d.events.react(ctx, list)
+		for p, h := range r.held {
+			held[p] = h // of one that was held before only earlier ones were looked at
+		}
 		for _, o := range r.done {
 			drop = append(drop, o.job)
 		}
 		if err := d.swap(ctx, r.jobs, drop); err != nil {
-			return false, err
+			return err
 		}
-		if len(r.held) > 0 {
-			d.expect(&Job{Lane: name, Due: now.Add(again)})
-			next = nil
+		if cursor = next; cursor == nil || !d.held() {
+			if len(held) > 0 {
+				d.expect(&Job{Lane: lane, Due: now.Add(again * pages)})
+			}
+			return ctx.Err()
 		}
-		more = more || next != nil
 	}
-	if more {
-		d.later = now
-	}
-	return more, nil
 }
 
 // swap replaces jobs by others in one write, so that none of both is lost. A write that follows an
