@@ -60,8 +60,7 @@ func (b *run) feed(p *server, store string) error {
 			return err
 		}
 		peaks = append(peaks, r.Rate)
-		time.Sleep(100 * time.Millisecond) // what is under way arrives
-		times.forget()
+		times.forget(int(lastJob.Load()))
 		err = paced(p.addr, b.conns, r.Rate/2, b.round, uint64(round), func(conn int) request {
 			return b.job(followed, func(n int) { numbers[conn] = n })
 		}, func(conn int) { times.committed(numbers[conn]) })
@@ -138,10 +137,11 @@ func (p *pickups) wait() (workFigures, error) {
 	return workFigures{}, errors.New("changes have not reached their readers after ten seconds")
 }
 
-// forget begins anew.
-func (p *pickups) forget() {
+// forget begins anew: what comes of jobs up to last does not count.
+func (p *pickups) forget(last int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.after = last
 	clear(p.open)
 	clear(p.early)
 	clear(p.done)

@@ -14,6 +14,7 @@ type pickups struct {
 	early       map[int]bool      // the other way round
 	done        map[int]bool      // both: what is taken up again is a repeat, which counts once
 	repeats     int
+	after       int // jobs up to this one do not count
 	took        []time.Duration
 	first, last time.Time // of the turn: the first request, and what was taken up last
 }
@@ -47,6 +48,9 @@ func (p *pickups) began(n int) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if n <= p.after {
+		return
+	}
 	if p.done[n] || p.early[n] {
 		p.repeats++
 		return
