@@ -20,8 +20,8 @@ type BreakerConfig struct {
 }
 
 // Breaker says whether a dependency is to be asked. Calls only raise doubt: one that failed since the
-// dependency is away, or calls of which none was answered for a second. Then a probe of its own
-// decides, and later probes find out when it is back: no caller pays to learn it.
+// dependency is away, or calls of which none was answered for a second. Then, and now and then where nobody
+// calls, a probe of its own decides, and later probes find out when it is back: no caller pays to learn it.
 //
 // A dependency that is only slow, since it has more to do than it can, answers some of the calls: as
 // long as it does, it is not away.
@@ -50,7 +50,8 @@ func newSpell(cause error) *spell {
 
 const (
 	lookEvery  = 250 * time.Millisecond
-	stallLooks = 4                      // looks in a row without an answer raise doubt
+	stallLooks = 4                      // looks in a row without an answer, while calls wait, raise doubt
+	idleLooks  = 20                     // looks in a row without a call: it is asked how it is
 	probeEvery = 250 * time.Millisecond // on average, while it is away
 	probeAgain = 50 * time.Millisecond  // after one that succeeded
 	probesWant = 2                      // successes in a row: one may be luck
@@ -108,7 +109,7 @@ func (b *Breaker) suspect() {
 func (b *Breaker) Run(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	answered, stalled := b.answered.Load(), 0
+	answered, stalled, idle := b.answered.Load(), 0, 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -116,16 +117,20 @@ func (b *Breaker) Run(ctx context.Context) {
 		case <-b.doubt:
 		case <-look.C:
 			now := b.answered.Load()
-			if waiting := b.begun.Load() != b.over.Load(); waiting && now == answered {
+			switch waiting := b.begun.Load() != b.over.Load(); {
+			case now != answered:
+				stalled, idle = 0, 0
+			case waiting:
 				stalled++
-			} else {
+			default:
 				stalled = 0
+				idle++
 			}
-			if answered = now; stalled < stallLooks {
+			if answered = now; stalled < stallLooks && idle < idleLooks {
 				continue
 			}
 		}
-		stalled = 0
+		stalled, idle = 0, 0
 		if cause := b.verify(ctx); cause != nil && ctx.Err() == nil {
 			b.turn(cause)
 			b.await(ctx)

@@ -191,17 +191,6 @@ func (g *Guard) Changes(ctx context.Context, p store.Partition, after uint64, li
 	return ask(ctx, g, func(ctx context.Context) ([]*store.Change, error) { return g.Store.Changes(ctx, p, after, limit) })
 }
 
-// Lease implements store.Store. Every node calls it all the time: one that nobody asks for anything
-// learns here that its store is away.
-func (g *Guard) Lease(ctx context.Context, holder string, ttl time.Duration, names ...string) ([]string, error) {
-	held, err := g.Store.Lease(ctx, holder, ttl, names...)
-	if code := fault.CodeOf(err); code == fault.Unavailable || code == fault.Deadline {
-		g.reads.suspect()
-		g.writes.suspect()
-	}
-	return held, err
-}
-
 // Stats implements store.Store. It is not counted: figures are for people.
 func (g *Guard) Stats(ctx context.Context) (store.Stats, error) {
 	if cause, _ := g.reads.Away(); cause != nil {
