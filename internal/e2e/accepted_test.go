@@ -125,7 +125,16 @@ func askNode(client *http.Client, req *http.Request) (status int, answer []byte)
 
 // add has the next addition accepted.
 func (a *additions) add(t *testing.T, client *http.Client, base string) {
-	status, body := a.post(t, client, base, "/v1/add", fmt.Sprintf(`{"account_id":%%q,"amount":%d}`, a.next), "Prefer", "respond-async")
+	a.send(t, client, base, fmt.Sprintf(`{"account_id":%%q,"amount":%d}`, a.next))
+}
+
+// addTo is add, where entries are of a branch.
+func (a *additions) addTo(t *testing.T, client *http.Client, base, branch string) {
+	a.send(t, client, base, fmt.Sprintf(`{"account_id":%%q,"amount":%d,"branch":%q}`, a.next, branch))
+}
+
+func (a *additions) send(t *testing.T, client *http.Client, base, input string) {
+	status, body := a.post(t, client, base, "/v1/add", input, "Prefer", "respond-async")
 	switch status {
 	case http.StatusAccepted:
 		var o struct{ ID string }
