@@ -2,7 +2,6 @@ package drill
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/partita-dev/partita/internal/load"
@@ -67,15 +66,20 @@ func hot(s *scene) []load.Stream {
 	return []load.Stream{base, usual, more}
 }
 
+// crowd is how many connections an overload comes over: more than can be answered in time, or it would
+// wait at the callers, and the service would never see it.
+func (s *scene) crowd() int {
+	return int(max(512, min(8192, 2*s.report.Knee*s.Within.Seconds())))
+}
+
 // surge is a base load of 80 % of what the service follows, and more in the trouble, so that it comes
 // to a multiple in all.
 func surge(s *scene, times float64, tries int) []load.Stream {
 	base := s.base(0.8 * s.report.Knee)
-	base.Tries = tries
+	base.Tries, base.Connections = tries, s.crowd()
 	more := base
 	more.Name, more.Rate = fmt.Sprintf("up to %g×", times), (times-0.8)*s.report.Knee
 	more.From, more.To, more.Log = s.begin, s.end, load.LogWrites
-	more.Connections = int(min(4096, connections*math.Ceil(times)))
 	return []load.Stream{base, more}
 }
 
@@ -85,6 +89,6 @@ func spike(s *scene) []load.Stream {
 	base.Name, base.Patterns = "critical", s.like(critical)
 	more := s.base(12 * s.report.Knee)
 	more.Name, more.Patterns, more.From, more.To, more.Log = "bulk", s.like(bulk), s.begin, s.end, load.LogWrites
-	more.Connections = 2048
+	more.Connections = s.crowd()
 	return []load.Stream{base, more}
 }

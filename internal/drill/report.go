@@ -50,20 +50,20 @@ type Outcome struct {
 	Name     string    `json:"drill"`
 	What     string    `json:"what"`          // is done to the service
 	How      string    `json:"how"`           // it is done: from outside, or by a hook within
-	Why      string    `json:"why,omitempty"` // it was not run
+	Why      string    `json:"why,omitempty"` // it was not run, or could not be judged in full
 	Promises []Promise `json:"promises,omitempty"`
 	Timeline *Timeline `json:"timeline,omitempty"`
 }
 
 // Verdict sums the promises up.
 func (o *Outcome) Verdict() Verdict {
-	if o.Why != "" {
-		return NotRun
-	}
 	for _, p := range o.Promises {
 		if p.Verdict == Broken {
 			return Broken
 		}
+	}
+	if o.Why != "" {
+		return NotRun
 	}
 	return Kept
 }

@@ -37,13 +37,21 @@ func (e *env) newScene(d *drill) *scene {
 	return s
 }
 
+// calmShare is what must be answered in time before the trouble, for a comparison to mean anything.
+const calmShare = 0.97
+
 // carry carries one drill out.
 func (e *env) carry(ctx context.Context, d *drill, o *Outcome) error {
 	s := e.newScene(d)
 	if err := s.play(ctx); err != nil {
 		return err
 	}
-	o.Promises = d.judge(s)
+	if before := s.of(s.calm(0)); before.answered() < calmShare {
+		o.Why = fmt.Sprintf("there was no calm before: %.0f %% of the requests were answered in time%s; let the machine do nothing else, or give a lower --knee",
+			100*before.answered(), whatElse(&before.counts))
+	} else {
+		o.Promises = d.judge(s)
+	}
 	books, err := s.books(ctx)
 	if err != nil {
 		return err
@@ -72,6 +80,7 @@ func (s *scene) play(ctx context.Context) error {
 	var err error
 	s.result, err = s.generator.Run(ctx, phase)
 	<-ended
+	s.watch.until(ctx, start.Add(s.mended+wellSoon))
 	cancel()
 	<-watched
 	s.began = s.result.Began

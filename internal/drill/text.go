@@ -28,8 +28,7 @@ func (o *Outcome) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", marks[o.Verdict()], o.Name, o.What)
 	if o.Why != "" {
-		fmt.Fprintf(&b, "\n    not run: %s\n", o.Why)
-		return b.String()
+		fmt.Fprintf(&b, "\n    not run: %s", o.Why)
 	}
 	b.WriteString("\n")
 	for _, p := range o.Promises {

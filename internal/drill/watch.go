@@ -70,6 +70,28 @@ func (w *watching) look(ctx context.Context, n *stage.Node) {
 	w.ready = append(w.ready, readiness{time.Now(), n.Name, ready})
 }
 
+// until waits until the nodes say that all is well, or that time has come.
+func (w *watching) until(ctx context.Context, last time.Time) {
+	for time.Now().Before(last) && !w.now() && sleepUntil(ctx, time.Now().Add(lookEvery)) {
+	}
+}
+
+// now tells whether every node was well when it was looked at last.
+func (w *watching) now() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	latest := map[string]bool{}
+	for _, seen := range w.seen {
+		latest[seen.node] = seen.alive && len(seen.parts) == 0
+	}
+	for _, well := range latest {
+		if !well {
+			return false
+		}
+	}
+	return true
+}
+
 // spans gives the times in which parts were not well.
 func (w *watching) spans(began time.Time, length time.Duration) (list []Span) {
 	open := map[string]int{} // by node and part: place in list, plus 1

@@ -29,8 +29,8 @@ type Stream struct {
 	Partition int
 	// Skip is how many of the most popular partitions are not asked for, as another stream does that.
 	Skip int
-	// Connections bounds how many requests are under way. What finds none free waits, and that
-	// counts.
+	// Connections bounds how many requests are under way. What finds none free waits, and that counts:
+	// to a service that is overloaded the load is no overload beyond that.
 	Connections int
 	// Patience is when a caller gives up: also what found no connection until then is counted.
 	Patience time.Duration

@@ -75,18 +75,15 @@ type flow struct {
 	choose   *chooser
 	rand     *rand.Rand
 	next     time.Duration
-	queue    chan arrival
+	pool     pool
 
 	mu     sync.Mutex
 	result StreamResult
 	notes  []Note
 }
 
-// queueLength bounds what waits for a connection; what is more is unsent at once.
-const queueLength = 1 << 17
-
 func (r *runner) newFlow(at int, s Stream, seed uint64, slices int) (*flow, error) {
-	f := &flow{Stream: s, r: r, at: at, rand: rand.New(rand.NewPCG(seed, hash(uint64(len(s.Name)), seed))), queue: make(chan arrival, queueLength)}
+	f := &flow{Stream: s, r: r, at: at, rand: rand.New(rand.NewPCG(seed, hash(uint64(len(s.Name)), seed)))}
 	for i, p := range r.mix.Patterns {
 		wanted := s.Patterns == nil
 		for _, name := range s.Patterns {
@@ -150,17 +147,15 @@ func (r *runner) run(ph Phase) (Result, error) {
 	}
 	before := ownCPU()
 	began := time.Now()
-	var work sync.WaitGroup
 	for _, f := range flows {
-		for n := range f.Connections {
-			work.Go(func() { f.serve(began, slice, rand.New(rand.NewPCG(ph.Seed, uint64(n)))) })
-		}
+		f.pool = pool{most: f.Connections, serve: func(n int, first arrival) {
+			f.serve(n, first, began, slice, rand.New(rand.NewPCG(ph.Seed, uint64(n))))
+		}}
 	}
 	behind := dispatch(flows, began, ph.For)
 	for _, f := range flows {
-		close(f.queue)
+		f.pool.close()
 	}
-	work.Wait()
 	out := Result{Began: began.UTC(), Took: time.Since(began), CPU: ownCPU() - before, Behind: behind}
 	for _, f := range flows {
 		out.Streams = append(out.Streams, f.result)
@@ -190,21 +185,16 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duratio
 			late = time.Since(began) - f.next
 		}
 		behind.Add(late)
-		a := f.arrive()
-		select {
-		case f.queue <- a:
-		default:
-			f.count(a, Unsent, f.Patience, 0, false)
-		}
+		f.pool.give(f.arrive())
 	}
 }
 
 // serve drives one connection of a stream.
-func (f *flow) serve(began time.Time, slice time.Duration, pause *rand.Rand) {
-	l := &line{addresses: f.r.addresses, at: pause.IntN(len(f.r.addresses))}
+func (f *flow) serve(number int, a arrival, began time.Time, slice time.Duration, pause *rand.Rand) {
+	l := &line{addresses: f.r.addresses, at: number % len(f.r.addresses)}
 	defer l.drop()
 	var request []byte
-	for a := range f.queue {
+	for more := true; more; a, more = f.pool.take(number) {
 		p := &f.patterns[a.pattern]
 		deadline := began.Add(a.at + f.Patience)
 		n := Note{Pattern: f.places[a.pattern], Draw: a.draw}
@@ -305,10 +295,6 @@ func (n *Note) note(a *answer) {
 		n.Version = n.Version*10 + uint64(c-'0')
 	}
 	n.Operation = string(a.place)
-}
-
-func (f *flow) count(a arrival, c Class, took time.Duration, slice int, stale bool) {
-	f.record(a, c, took, slice, stale, false, Note{})
 }
 
 func (f *flow) record(a arrival, c Class, took time.Duration, slice int, stale, log bool, n Note) {
