@@ -118,8 +118,9 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
+	n.admitting(ctx)
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
-		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards})
+		Node: n.name, Address: n.apiServer.url(), Health: n.board, Heavy: n.admission.heavy, Shards: n.shards})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	n.startSharedCache(tier)
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
@@ -129,7 +130,6 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 	n.onClose(tracer.Close)
 
-	n.admitting(ctx)
 	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder, Limits: n.admission.limits,
 		Reads: n.admission.reads, Writes: n.admission.writes, Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf, Sources: n.sources})
 	if err != nil {

@@ -16,7 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/dashboard"
+	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/health"
 )
 
@@ -117,8 +119,12 @@ func TestThePageShowsWhatIsMeasured(t *testing.T) {
 	b.wait(t, figure+` === '200'`)
 	b.wait(t, `document.querySelector('#first').hidden`)
 	b.wait(t, `[...document.querySelectorAll('#reads tr.pattern')].some((r) => r.innerText.includes('orders') && r.innerText.includes('forbidden 10'))`)
+	b.wait(t, `document.querySelector('#load .shares li')?.innerText.includes('place_order')`)
 	d.traffic(50)
 	b.wait(t, figure+` === '250'`)
+	d.recorder.Read(d.model.Read("orders"), engine.ReadSample{Code: fault.Overloaded, Total: time.Microsecond})
+	b.wait(t, `document.querySelector('#load .shed:not([hidden])') !== null`)
+	b.wait(t, `document.querySelector('#troubles')?.innerText.includes('load is degraded')`)
 	b.wait(t, `document.querySelector('#reads tr.pattern:not(.idle) .stack').getAttribute('aria-label').startsWith('hit 9')`)
 	b.quiet(t)
 }

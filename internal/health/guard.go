@@ -92,9 +92,19 @@ func (g *Guard) place() store.Partition {
 	return store.Partition{Family: f, Value: v}
 }
 
+// probeRead looks for a head, and does not wait for one that hangs.
 func (g *Guard) probeRead(ctx context.Context) error {
-	_, err := within(ctx, nil, func() (uint64, error) { return g.Store.Head(ctx, g.place()) })
-	return err
+	done := make(chan error, 1)
+	go func() {
+		_, err := g.Store.Head(ctx, g.place())
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fault.Wrap(fault.Deadline, ctx.Err(), "The store did not answer.")
+	}
 }
 
 // probeWrite commits a write that changes nothing.
@@ -107,57 +117,39 @@ func (g *Guard) probeWrite(ctx context.Context) error {
 	return w.Result.Err
 }
 
-// within calls f, and leaves it alone when ctx ends or cut is closed.
-func within[T any](ctx context.Context, cut <-chan struct{}, f func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		v, err := f()
-		done <- result{v, err}
-	}()
-	var none T
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-cut:
-		return none, errCut
-	case <-ctx.Done():
-		return none, fault.Wrap(fault.Deadline, ctx.Err(), "The store did not answer in time.")
-	}
-}
-
-// errCut says that the store was found to be away while a call waited for it.
-var errCut = errors.New("the store was found to be away")
+// noAnswer is what readers are told while the store is away.
+const noAnswer = "The store is away, and the cache has no answer that would do. Try again shortly."
 
 // ask makes one call that reads.
 func ask[T any](ctx context.Context, g *Guard, f func(context.Context) (T, error)) (T, error) {
 	var none T
 	cut := g.reads.begin()
 	if cut == nil {
-		return none, g.refusal(g.reads, "The store is away, and the cache has no answer that would do. Try again shortly.")
+		return none, g.refusal(g.reads, noAnswer)
 	}
 	ctx, cancel := g.bounded(ctx)
 	defer cancel()
-	var v T
-	var err error
 	if g.remote {
-		v, err = within(ctx, cut.Done(), func() (T, error) { return f(ctx) })
-	} else {
-		v, err = f(ctx)
+		defer context.AfterFunc(cut, cancel)()
 	}
+	v, err := f(ctx)
+	if err = g.read(err); err != nil {
+		return none, err
+	}
+	return v, nil
+}
+
+// read takes in how a call that reads ended, and gives what its caller is told.
+func (g *Guard) read(err error) error {
 	g.reads.end(err)
-	switch {
-	case err == nil:
-		return v, nil
-	case err == errCut: //nolint:errorlint // it is not wrapped
-		return none, g.refusal(g.reads, "The store is away, and the cache has no answer that would do. Try again shortly.")
-	case fault.CodeOf(err) == fault.Deadline:
-		g.late.Add(1)
+	if err == nil || fault.CodeOf(err) != fault.Deadline {
+		return err
 	}
-	return v, err
+	g.late.Add(1)
+	if cause, _ := g.reads.Away(); cause != nil {
+		return g.refusal(g.reads, noAnswer)
+	}
+	return err
 }
 
 // bounded gives every call a deadline. A remote store is told when its caller has gone.
@@ -173,6 +165,13 @@ func (g *Guard) bounded(ctx context.Context) (context.Context, context.CancelFun
 
 // Read implements store.Store.
 func (g *Guard) Read(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
+	if !g.remote { // the same as ask, at the cost of nothing
+		if g.reads.begin() == nil {
+			return nil, g.refusal(g.reads, noAnswer)
+		}
+		r, err := g.Store.Read(ctx, p, q)
+		return r, g.read(err)
+	}
 	return ask(ctx, g, func(ctx context.Context) (*store.Result, error) { return g.Store.Read(ctx, p, q) })
 }
 

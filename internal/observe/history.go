@@ -3,6 +3,8 @@ package observe
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/partita-dev/partita/fault"
 )
 
 // The past is kept in three rings of 60 intervals: of a second, of ten seconds, of a minute.
@@ -23,7 +25,7 @@ type history struct {
 	counts [tiers][ringLength]tally
 }
 
-type tally struct{ all, failed uint64 }
+type tally struct{ all, failed, shed uint64 }
 
 // pack appends the cells that are not zero as pairs of distance and value.
 func pack(dst []byte, grown []uint64) []byte {
@@ -86,7 +88,7 @@ func (h *history) clear(tier, slot int) {
 	h.counts[tier][slot] = tally{}
 }
 
-// tallyOf counts the requests, and the failed ones, in a row of cells.
+// tallyOf counts the requests, the failed ones, and those of them that were shed, in a row of cells.
 func tallyOf(row []uint64) (t tally) {
 	for _, n := range row[cellLatency : cellLatency+bucketCount] {
 		t.all += n
@@ -96,6 +98,7 @@ func tallyOf(row []uint64) (t tally) {
 			t.failed += n
 		}
 	}
+	t.shed = row[codeCell(fault.Overloaded)]
 	return t
 }
 

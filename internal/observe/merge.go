@@ -153,7 +153,7 @@ func (m *merge) chart(seconds int) Chart {
 	n := m.steps()
 	c := Chart{
 		Step: seconds, Points: ringLength,
-		Rate: make([]float64, n), Failed: make([]float64, n), P50: make([]float64, n), P99: make([]float64, n),
+		Rate: make([]float64, n), Failed: make([]float64, n), Shed: make([]float64, n), P50: make([]float64, n), P99: make([]float64, n),
 	}
 	latency := make([]uint64, bucketCount)
 	for i := range n {
@@ -166,6 +166,7 @@ func (m *merge) chart(seconds int) Chart {
 			st := &rep.Steps[j]
 			c.Rate[i] += per(float64(st.All), st.Took)
 			c.Failed[i] += per(float64(st.Failed), st.Took)
+			c.Shed[i] += per(float64(st.Shed), st.Took)
 			unpack(latency, st.Latency)
 		}
 		c.P50[i], c.P99[i] = latencies.quantile(latency, 0.50), latencies.quantile(latency, 0.99)

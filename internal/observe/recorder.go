@@ -16,6 +16,7 @@ import (
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/accept"
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/health"
 	"github.com/partita-dev/partita/model"
@@ -33,6 +34,7 @@ type Config struct {
 	Node    string                 // the node's name among those of the service
 	Address string                 // of its API, as others reach it; "": it has none
 	Health  *health.Board          // where the parts of the service say how they are; nil: one of its own
+	Heavy   *admit.Heavy           // finds the partitions that cost the most; nil: nobody does
 	Shards  func() int             // the parts of the work behind commits that the node does; nil: none
 }
 

@@ -27,6 +27,7 @@ type report struct {
 type step struct {
 	Took        float64 // seconds
 	All, Failed uint64
+	Shed        uint64 // of Failed: refused since there was too much to do
 	Latency     []byte // packed cells of the latency histogram
 }
 
@@ -74,7 +75,7 @@ func (r *Recorder) report(w Window, uptime float64) report {
 	for _, sp := range l.chart {
 		o := &r.overview[sp.tier][sp.slot]
 		rep.Steps = append(rep.Steps, step{
-			Took: r.time.took[sp.tier][sp.slot].Seconds(), All: o.all, Failed: o.failed, Latency: slices.Clone(o.latency),
+			Took: r.time.took[sp.tier][sp.slot].Seconds(), All: o.all, Failed: o.failed, Shed: o.shed, Latency: slices.Clone(o.latency),
 		})
 	}
 	for i, p := range r.reads {

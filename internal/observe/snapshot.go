@@ -3,6 +3,7 @@ package observe
 import (
 	"time"
 
+	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/health"
 )
 
@@ -73,6 +74,8 @@ type Snapshot struct {
 	Views     []ViewFigures     `json:"views,omitempty"`
 	Endpoints []EndpointFigures `json:"endpoints,omitempty"`
 	Process   Process           `json:"process"`
+	// Heaviest are the partitions that cost this node's store the most lately, the heaviest first.
+	Heaviest []admit.HeavyPartition `json:"heaviest,omitempty"`
 }
 
 // Total is the whole service in one line.
@@ -98,6 +101,7 @@ type Chart struct {
 	Points int       `json:"points"` // how many there are when the chart is full
 	Rate   []float64 `json:"rate"`
 	Failed []float64 `json:"failed"` // per second
+	Shed   []float64 `json:"shed"`   // of Failed: refused since there was too much to do
 	P50    []float64 `json:"p50"`
 	P99    []float64 `json:"p99"`
 }

@@ -7,8 +7,8 @@ import (
 
 // overview is one interval of the whole service, for the charts.
 type overview struct {
-	all, failed uint64
-	latency     []byte // packed cells of the latency histogram
+	all, failed, shed uint64
+	latency           []byte // packed cells of the latency histogram
 }
 
 // tick closes the interval of a second, and the longer ones that end with it.
@@ -101,6 +101,6 @@ func (r *Recorder) closeOne(p *pattern, tier, slot int, parts []span) {
 
 func (o *overview) set(row []uint64) {
 	n := tallyOf(row)
-	o.all, o.failed = n.all, n.failed
+	o.all, o.failed, o.shed = n.all, n.failed, n.shed
 	o.latency = pack(o.latency[:0], row[cellLatency:cellLatency+bucketCount])
 }

@@ -123,9 +123,10 @@ func prepare(base *pgxpool.Config, timeout time.Duration) {
 	if base.ConnConfig.ConnectTimeout == 0 {
 		base.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
-	// A caller that goes away cancels its statement on the server, and the connection stays usable.
+	// A caller that goes away cancels its statement on the server, and the connection stays usable, unless the
+	// server does not answer to that either: nobody waits for it much beyond their time.
 	base.ConnConfig.BuildContextWatcherHandler = func(pc *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: pc, CancelRequestDelay: 0, DeadlineDelay: time.Second}
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: pc, CancelRequestDelay: 0, DeadlineDelay: 100 * time.Millisecond}
 	}
 	// Connections are warmed by their first use; a database that comes back is found at once.
 	base.HealthCheckPeriod = 5 * time.Second

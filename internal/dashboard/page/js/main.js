@@ -3,6 +3,7 @@
 import { byId } from './dom.js'
 import { makeHeader } from './header.js'
 import { makeCondition } from './condition.js'
+import { makeLoad } from './load.js'
 import { makeTotals } from './totals.js'
 import { makeBusiness } from './business.js'
 import { makeNodes } from './nodes.js'
@@ -49,7 +50,7 @@ async function poll() {
 
 function draw(figures) {
   if (!parts) {
-    parts = [makeCondition(), makeTotals(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
+    parts = [makeCondition(), makeTotals(), makeLoad(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(about)
   }
   header.update(figures)

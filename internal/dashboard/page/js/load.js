@@ -1,0 +1,65 @@
+// What is refused since there is too much to do, and what costs the most.
+
+import { byId, h, set } from './dom.js'
+import { spark } from './chart.js'
+import { makeTile } from './tile.js'
+import { none, rate, rateParts, share } from './format.js'
+
+const most = 8
+
+export function makeLoad() {
+  const shed = makeTile({ title: 'Refused for want of room', chart: spark(), show: rate })
+  shed.node.classList.add('shed')
+  const partitions = table('Heaviest partitions', 'Partition', 'of this node’s work in the store, over the last half minute')
+  const patterns = table('Heaviest patterns', 'Pattern', 'of all the time that requests took')
+  byId('load').append(h('h2', { class: 'unseen', id: 'load-title' }, 'Load'), h('div', { class: 'panels' }, shed.node, partitions.node, patterns.node))
+
+  return {
+    update(f) {
+      const now = f.chart.shed.at(-1) ?? 0
+      const any = f.chart.shed.some((n) => n > 0)
+      shed.node.hidden = !any
+      shed.update({ parts: rateParts(now), bad: now > 0, text: now > 0 ? 'with 503 and Retry-After' : 'over', past: f.chart.shed, stepSeconds: f.chart.step })
+      shed.node.querySelector('.chart').classList.toggle('bad', any)
+      partitions.update((f.heaviest ?? []).map((p) => ({ name: p.partition, kind: p.family, share: p.share, rate: p.rate })))
+      const all = [...f.reads.map((p) => [p, 'read']), ...f.writes.map((p) => [p, 'write'])].map(([p, kind]) => ({ name: p.name, kind, cost: p.rate * p.mean, rate: p.rate }))
+      const total = all.reduce((n, p) => n + p.cost, 0)
+      patterns.update(all.filter((p) => p.cost > 0).sort((a, b) => b.cost - a.cost).slice(0, most).map((p) => ({ ...p, share: p.cost / total })))
+      byId('load').hidden = shed.node.hidden && partitions.node.hidden && patterns.node.hidden
+    },
+  }
+}
+
+// table lists shares of a whole, the largest first. It hides where there is nothing to list.
+function table(title, first, note) {
+  const list = h('ol', { class: 'shares' })
+  const node = h('div', { class: 'panel' }, h('div', { class: 'heading' }, h('h2', {}, title)), list, h('p', { class: 'quiet' }, note))
+  const rows = []
+  function makeRow() {
+    const name = h('span', { class: 'name' })
+    const kind = h('span', { class: 'quiet' })
+    const part = h('span', { class: 'part' })
+    const speed = h('span', { class: 'quiet' })
+    const bar = h('meter', { min: 0, max: 1 })
+    return { node: h('li', {}, h('p', {}, name, ' ', kind), h('p', {}, part, ' ', speed), bar), name, kind, part, speed, bar }
+  }
+  return {
+    node,
+    update(items) {
+      node.hidden = items.length === 0
+      while (rows.length < items.length) { rows.push(makeRow()); list.append(rows.at(-1).node) }
+      rows.forEach((r, i) => {
+        const x = items[i]
+        r.node.hidden = !x
+        if (!x) return
+        set(r.name, x.name)
+        r.node.title = `${first} ${x.name}`
+        set(r.kind, x.kind)
+        set(r.part, share(x.share))
+        set(r.speed, x.rate ? rate(x.rate) : none)
+        r.bar.value = x.share
+        r.bar.setAttribute('aria-label', `${share(x.share)} of the whole`)
+      })
+    },
+  }
+}
