@@ -48,7 +48,7 @@ func (a *attempt) code(tx store.Tx) error {
 	if body == nil {
 		a.done.Kind = Deleted
 	}
-	return nil
+	return (&run{attempt: a, tx: tx}).emit()
 }
 
 // run is one run of a declared write's steps.
