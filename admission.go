@@ -7,6 +7,8 @@ import (
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/health"
+	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 )
@@ -32,7 +34,11 @@ func (n *node) admitting(ctx context.Context) {
 	n.admission.heavy = admit.NewHeavy()
 	n.admission.reads = admit.NewGate(admit.GateConfig{Initial: first, Heavy: n.admission.heavy})
 	n.admission.writes = admit.NewGate(admit.GateConfig{Initial: firstWrites, Heavy: n.admission.heavy})
-	n.admission.door = admit.NewDoor(admit.DoorConfig{Model: n.model, Reads: n.admission.reads, Writes: n.admission.writes, Refused: n.refused})
+	n.admission.door = admit.NewDoor(admit.DoorConfig{Model: n.model, Reads: n.admission.reads, Writes: n.admission.writes, Heavy: n.admission.heavy, Refused: n.refused})
+	n.recorder.Admission(func() observe.Admission {
+		x := &n.admission
+		return observe.Admission{Door: x.door.Figures(), Reads: x.reads.Figures(), Writes: x.writes.Figures(), Heavy: x.heavy.Top(10), Limits: x.limits.Figures()}
+	})
 }
 
 // refused counts a request that was refused before anybody looked at it.
@@ -60,4 +66,73 @@ func (n *node) keepQuotas(background context.Context) error {
 	}
 	n.work.Go(func() { sharing.Run(background) })
 	return nil
+}
+
+// Refusals are said at once, and that they are over when there were none for this long.
+const (
+	watchLoadEvery = time.Second
+	calmFor        = 5
+)
+
+// watchLoad says, until ctx ends, when requests are refused since there is more to do than can be done.
+func (n *node) watchLoad(ctx context.Context) {
+	ticker := time.NewTicker(watchLoadEvery)
+	defer ticker.Stop()
+	x := &n.admission
+	var before [model.Critical + 1]uint64
+	var worst model.Priority
+	calm := calmFor
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := x.shed()
+		total, top := uint64(0), model.Bulk
+		for p := range now {
+			if now[p] > before[p] {
+				total += now[p] - before[p]
+				top = model.Priority(p)
+			}
+		}
+		before = now
+		if total == 0 {
+			if calm++; calm == calmFor {
+				n.board.Set(health.Load, health.OK, "no request had to be refused for some seconds")
+			}
+			continue
+		}
+		if calm >= calmFor {
+			worst = model.Bulk
+		}
+		calm, worst = 0, max(worst, top)
+		n.board.Set(health.Load, health.Degraded, "more comes than can be done, and some requests are refused", n.shedding(worst)...)
+	}
+}
+
+// shed counts those who were refused at the gates, by priority.
+func (x *admission) shed() (sum [model.Critical + 1]uint64) {
+	for _, f := range []admit.Figures{x.door.Figures().Figures, x.reads.Figures(), x.writes.Figures()} {
+		for i, c := range f.Classes { // critical ones first
+			sum[int(model.Critical)-i] += c.Refused
+		}
+	}
+	return sum
+}
+
+// shedding says what it means that requests up to a priority are refused.
+func (n *node) shedding(worst model.Priority) []health.Effect {
+	e := health.Effect{How: health.Shed, Means: "some requests are answered 503 with Retry-After, or with an old answer where the read allows one"}
+	for _, r := range n.model.Reads {
+		if r.Priority <= worst && !r.Internal && !r.Allow.None {
+			e.Reads = append(e.Reads, r.Name)
+		}
+	}
+	for _, w := range n.model.Writes {
+		if w.Priority <= worst && !w.Allow.None {
+			e.Writes = append(e.Writes, w.Name)
+		}
+	}
+	return []health.Effect{e}
 }

@@ -165,6 +165,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: Config.AdminToken: %w", err)
 	}
 
+	n.work.Go(func() { n.watchLoad(background) })
 	if err := n.keepQuotas(background); err != nil {
 		return nil, fmt.Errorf("partita: %w", err)
 	}

@@ -81,6 +81,7 @@ type Conn struct {
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
 	held    time.Duration           // how long the request was held
+	shed    atomic.Bool             // the request was let in for an old answer only
 	refuse  bool                    // the request was let in to be refused
 	closed  atomic.Bool
 	waits   atomic.Pointer[waiter[uint64]] // nil: the request is not held
@@ -173,6 +174,7 @@ func (c *Conn) Idle() {
 	c.count(false)
 	c.Aside()
 	c.Unmark()
+	c.shed.Store(false)
 	c.first, c.fresh, c.held = false, true, 0
 }
 

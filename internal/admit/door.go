@@ -20,6 +20,8 @@ type DoorConfig struct {
 	Inside int
 	// Connections bounds those that are open; further ones are not accepted. Default: 16384.
 	Connections int
+	// Heavy tells which partitions take more than their share. nil: it is not known.
+	Heavy *Heavy
 	// Refused is called for each request to a pattern that was refused here: exactly one of read and
 	// write is not nil. Default: nobody wants to know.
 	Refused func(read *model.Read, write *model.Write, waited time.Duration)
@@ -46,17 +48,13 @@ type Door struct {
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
+	heavy   atomic.Pointer[[]heavyHint] // nil: no partition takes more than its share
+	looked  time.Time                   // when it was looked for some; under mu
 
 	mu     sync.Mutex
-	lines  [kinds]lanes[uint64] // by what they need; lanes by caller's address
-	since  time.Time            // when somebody began to wait, with nobody waiting before
-	counts doorCounts
-}
-
-type doorCounts struct {
-	held    [priorities]uint64
-	wait    [priorities]time.Duration
-	refused [priorities][reasons]uint64
+	lines  [2 * kinds]lanes[uint64] // by what they need; lanes by caller's address. Then those of heavy partitions
+	since  time.Time                // when somebody began to wait, with nobody waiting before
+	counts counts
 }
 
 // kind is what a request usually needs.
@@ -223,7 +221,7 @@ func (d *Door) enter(c *Conn, head []byte) bool {
 		c.enter(p, k)
 		return true
 	}
-	return d.hold(c, p, k)
+	return d.hold(c, p, k, head)
 }
 
 // take lets somebody in if there is room.
@@ -253,14 +251,19 @@ func (d *Door) leave(e *entry) {
 }
 
 // hold makes a connection wait.
-func (d *Door) hold(c *Conn, p *pattern, k kind) bool {
+func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	now := time.Now()
 	d.mu.Lock()
 	if d.held.Add(1) == 1 {
 		d.since = now
 	}
-	w := d.lines[k].add(p.priority, c.address, now, 1)
-	d.counts.held[p.priority]++
+	line := int(k)
+	if d.isHeavy(p, head, now) {
+		line += int(kinds)
+	}
+	w := d.lines[line].add(p.priority, c.address, now, 1)
+	w.line = line
+	d.counts.waited[p.priority]++
 	c.waits.Store(w)
 	d.callLocked(now) // somebody may have left meanwhile
 	d.mu.Unlock()
@@ -285,6 +288,12 @@ func (d *Door) hold(c *Conn, p *pattern, k kind) bool {
 				continue // it was called just now
 			}
 			c.waits.Store(nil)
+			if p.read != nil && p.read.Stale > 0 { // an old answer is better than none
+				d.inside.Add(1)
+				c.inside.Store(p.entry(processor))
+				c.shed.Store(true)
+				return true
+			}
 			if d.config.Refused != nil && (p.read != nil || p.write != nil) {
 				d.config.Refused(p.read, p.write, time.Since(now))
 			}
@@ -308,7 +317,7 @@ func (d *Door) patience(since time.Time) time.Duration {
 	now := time.Now()
 	waited := now.Sub(since)
 	hold := longPatience
-	if now.Sub(d.since) >= overloadAfter {
+	if d.standing(now) {
 		hold = shortHold
 	}
 	if waited < hold {
@@ -332,20 +341,10 @@ func (d *Door) abort(w *waiter[uint64], why Reason) bool {
 		return false
 	}
 	w.answered = true
-	d.line(w).remove(w)
+	d.lines[w.line].remove(w)
 	d.held.Add(-1)
 	d.counts.refused[w.lane.priority][why]++
 	return true
-}
-
-// line gives the lanes that a waiter is in.
-func (d *Door) line(w *waiter[uint64]) *lanes[uint64] {
-	for k := range d.lines {
-		if d.lines[k].byKey[w.lane.priority][w.lane.key] == w.lane {
-			return &d.lines[k]
-		}
-	}
-	return nil
 }
 
 // call lets in those whose turn it is.
@@ -359,7 +358,7 @@ func (d *Door) call() {
 }
 
 func (d *Door) callLocked(now time.Time) {
-	newest := d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
+	newest := d.standing(now)
 	for d.held.Load() > 0 {
 		if !d.callOne(now, newest) {
 			return
@@ -367,17 +366,29 @@ func (d *Door) callLocked(now time.Time) {
 	}
 }
 
-// callOne lets in the one whose turn it is, if there is room for it.
+// standing tells whether more comes than can be done: somebody has been held for long, with no moment in
+// which nobody was. The lock is held.
+func (d *Door) standing(now time.Time) bool {
+	return d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
+}
+
+// callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
+// than their share get what the others leave, and one turn in heavyTurn.
 func (d *Door) callOne(now time.Time, newest bool) bool {
-	first := int(d.turn.Add(1))
+	turn := d.turn.Add(1)
+	heavyFirst := turn%heavyTurn == 0
 	for p := model.Critical; ; p-- {
-		for i := range int(kinds) {
-			k := kind((first + i) % int(kinds))
-			w := d.lines[k].next(p, newest)
+		for i := range 2 * int(kinds) {
+			k := kind((int(turn) + i) % int(kinds))
+			line := int(k)
+			if (i >= int(kinds)) != heavyFirst {
+				line += int(kinds)
+			}
+			w := d.lines[line].next(p, newest)
 			if w == nil || !d.take(p, k) {
 				continue
 			}
-			d.lines[k].remove(w)
+			d.lines[line].serve(w)
 			d.held.Add(-1)
 			d.counts.wait[p] += now.Sub(w.asked)
 			w.answered = true

@@ -46,13 +46,7 @@ type Gate struct {
 	since   time.Time // when somebody began to wait, with nobody waiting before
 	climber climber
 	window  window
-	counts  gateCounts
-}
-
-type gateCounts struct {
-	waited  [priorities]uint64
-	wait    [priorities]time.Duration // of those who were let in, in all
-	refused [priorities][reasons]uint64
+	counts  counts
 }
 
 // Ask is what somebody wants to do.
@@ -108,6 +102,9 @@ func (g *Gate) Enter(ctx context.Context, a Ask) (Pass, error) {
 		return Pass{}, nil
 	}
 	if c := ConnOf(ctx); c != nil {
+		if c.shed.Load() {
+			return Pass{}, g.refuse(a.Priority)
+		}
 		c.atGate()
 	}
 	p := Pass{gate: g, partition: a.Partition, weight: int64(max(1, a.Weight)), entered: time.Now()}
@@ -250,7 +247,11 @@ func (g *Gate) answered(ctx context.Context, w *waiter[store.Partition], pass Pa
 	now := time.Now()
 	pass.wait = now.Sub(pass.entered)
 	pass.entered, pass.lane = now, w.lane
-	if ctx.Err() != nil { // nobody waits for what it would do
+	late := ctx.Err() != nil // nobody waits for what it would do
+	if end, ok := ctx.Deadline(); ok && end.Sub(now) < time.Duration(g.service.Load()) {
+		late = true // it would not be done in time
+	}
+	if late {
 		pass.abandon()
 		g.mu.Lock()
 		g.counts.refused[w.lane.priority][Late]++
@@ -337,6 +338,14 @@ func (g *Gate) look(now time.Time) {
 	g.done.Store(0)
 	g.spent.Store(0)
 	g.ends.Store(g.window.ends.UnixNano())
+}
+
+// refuse refuses somebody whom the Door has let in for an old answer only.
+func (g *Gate) refuse(p model.Priority) error {
+	g.mu.Lock()
+	g.counts.refused[p][Full]++
+	g.mu.Unlock()
+	return g.refusal(context.Background(), Full)
 }
 
 // refusal says why somebody was not let in, and when to come again.

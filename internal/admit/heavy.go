@@ -13,7 +13,7 @@ import (
 
 // Heavy finds the partitions that cost the most, in a fixed amount of memory (Space-Saving): a
 // partition that takes more than a share of 1 in kept of all is always found, and what is said of one is
-// at most that much too high. Costs fade: they are those of the last half a minute or so.
+// at most that much too high. Costs fade: they are those of the last few seconds.
 //
 // It is safe for concurrent use. A nil *Heavy takes nothing.
 type Heavy struct {
@@ -24,7 +24,7 @@ type Heavy struct {
 const (
 	heavyParts = 8  // partitions are spread over, so that processors seldom wait for each other
 	heavyKept  = 32 // in each part
-	heavyFade  = 10 * time.Second
+	heavyFade  = 2 * time.Second
 )
 
 type heavyPart struct {
@@ -50,6 +50,8 @@ type HeavyPartition struct {
 	Share     float64 `json:"share"` // of all that was done for partitions lately
 	Load      float64 `json:"load"`  // things under way at a time
 	Rate      float64 `json:"rate"`  // things done per second
+
+	partition store.Partition
 }
 
 // NewHeavy makes a Heavy.
@@ -106,11 +108,15 @@ func (part *heavyPart) fade(now time.Time) {
 	}
 }
 
-// Top gives the heaviest partitions, the heaviest first.
+// Top gives the heaviest partitions, the heaviest first. A nil Heavy has none.
 func (h *Heavy) Top(n int) []HeavyPartition {
 	if h == nil {
 		return nil
 	}
+	return h.top(n)
+}
+
+func (h *Heavy) top(n int) []HeavyPartition {
 	var all []heavyOne
 	total, now := 0.0, time.Now()
 	var seconds float64
@@ -130,7 +136,7 @@ func (h *Heavy) Top(n int) []HeavyPartition {
 	var list []HeavyPartition
 	for _, one := range all[:min(n, len(all))] {
 		list = append(list, HeavyPartition{Family: one.partition.Family.Name, Partition: string(model.AppendText(nil, one.partition.Value)),
-			Share: one.cost / total, Load: one.cost / seconds, Rate: one.count / seconds})
+			partition: one.partition, Share: (one.cost - one.over) / total, Load: (one.cost - one.over) / seconds, Rate: one.count / seconds})
 	}
 	return list
 }

@@ -16,6 +16,7 @@ type waiter[K comparable] struct {
 	prev, next *waiter[K] // in its lane, from the oldest to the newest
 	asked      time.Time
 	weight     int64
+	line       int // among several lanes, where there are
 	answered   bool
 	answer     chan bool // true: let in; room for one
 }
@@ -95,19 +96,22 @@ func (l *lanes[K]) remove(w *waiter[K]) {
 	if at.oldest == nil {
 		heap.Remove(&l.ready[at.priority], at.place)
 		l.drop(at)
+		return
 	}
+	heap.Fix(&l.ready[at.priority], at.place)
 }
 
-// enter takes somebody out and notes it as being inside.
-func (l *lanes[K]) enter(w *waiter[K]) {
-	at := w.lane
-	at.inside += w.weight
+// serve takes somebody out whose turn it was.
+func (l *lanes[K]) serve(w *waiter[K]) {
 	l.turns++
-	at.turn = l.turns
+	w.lane.turn = l.turns
 	l.remove(w)
-	if at.place >= 0 {
-		heap.Fix(&l.ready[at.priority], at.place)
-	}
+}
+
+// enter takes somebody out whose turn it was, and notes it as being inside.
+func (l *lanes[K]) enter(w *waiter[K]) {
+	w.lane.inside += w.weight
+	l.serve(w)
 }
 
 // leave notes that somebody who has waited is not inside any more.
@@ -127,7 +131,8 @@ func (l *lanes[K]) drop(at *lane[K]) {
 	}
 }
 
-// order is a heap of lanes in which somebody waits.
+// order is a heap of lanes in which somebody waits: those that have the least inside come first, and among
+// them the one that was served the longest ago.
 type order[K comparable] []*lane[K]
 
 func (o order[K]) Len() int { return len(o) }

@@ -27,7 +27,7 @@ var above = [phases]bool{true, false, false, true}
 
 const (
 	swing  = 0.15 // how far the limit is moved to look what happens, of itself
-	worth  = 0.12 // twice as much at once must get at least this much more done (an elasticity)
+	worth  = 0.1  // twice as much at once must get at least this much more done (an elasticity)
 	gain   = 0.6  // how far a step goes: of the elasticity by which the limit is off
 	faster = 3.0  // the most by which steps in one direction grow
 )
@@ -98,5 +98,5 @@ func (w *window) settle(now time.Time, service time.Duration) {
 
 // measure opens a measurement.
 func (w *window) measure(now time.Time, service time.Duration) {
-	*w = window{opened: now, ends: now.Add(min(mostWindow, max(leastWindow, 2*service)))}
+	*w = window{opened: now, ends: now.Add(min(mostWindow, max(leastWindow, 3*service)))}
 }

@@ -33,6 +33,7 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 		Accepted:   r.acceptedFigures(ctx, w),
 		Views:      r.viewFigures(ctx),
 		Endpoints:  r.endpointFigures(),
+		Admission:  r.admissionFigures(),
 	}
 	s.State = health.Sum(s.Components, r.started)
 	s.Cache = r.cacheFigures()

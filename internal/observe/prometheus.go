@@ -55,6 +55,7 @@ type exporter struct {
 	shared        *prometheus.Desc
 	gauges        []gauge
 	endpoints     endpointDescs
+	admission     admissionDescs
 }
 
 type businessDesc struct {
@@ -85,6 +86,7 @@ func newExporter(r *Recorder) *exporter {
 			"Time that a call of the shared cache took, failed ones included.", nil, nil),
 		gauges:    gauges(r),
 		endpoints: newEndpointDescs(),
+		admission: newAdmissionDescs(),
 	}
 	for _, b := range r.business {
 		name, kind, help := "partita_business_"+b.metric.Name, prometheus.GaugeValue, "Sum since the start, as the model defines it."
@@ -114,6 +116,7 @@ func (e *exporter) Describe(ch chan<- *prometheus.Desc) {
 		ch <- g.desc
 	}
 	e.endpoints.describe(ch)
+	e.admission.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -129,6 +132,7 @@ func (e *exporter) Collect(ch chan<- prometheus.Metric) {
 	if r.cfg.Shared != nil {
 		ch <- r.sharedHistogram(e.shared)
 	}
+	e.admission.collect(ch, r.admissionFigures())
 	row := make([]uint64, cellCount)
 	for i, p := range r.reads {
 		if rd := r.cfg.Model.Reads[i]; !rd.Internal {

@@ -51,6 +51,7 @@ type Recorder struct {
 	accepts   atomic.Pointer[func(context.Context) accept.Stats]
 	views     atomic.Pointer[func(context.Context) []ViewFigures]
 	endpoints atomic.Pointer[func() []EndpointFigures]
+	admission atomic.Pointer[func() Admission]
 	health    *health.Board
 	shared    sharedCalls
 

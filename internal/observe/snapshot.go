@@ -73,6 +73,7 @@ type Snapshot struct {
 	Accepted  *AcceptedFigures  `json:"accepted,omitempty"`
 	Views     []ViewFigures     `json:"views,omitempty"`
 	Endpoints []EndpointFigures `json:"endpoints,omitempty"`
+	Admission *Admission        `json:"admission,omitempty"`
 	Process   Process           `json:"process"`
 	// Heaviest are the partitions that cost this node's store the most lately, the heaviest first.
 	Heaviest []admit.HeavyPartition `json:"heaviest,omitempty"`
