@@ -18,7 +18,9 @@ import (
 // one, so that a hostile body cannot make a large answer.
 const (
 	maxDetails = 100
-	maxPointer = 200
+	// maxBodyDepth is how deep the parser follows a body.
+	maxBodyDepth = 10_000
+	maxPointer   = 200
 )
 
 // DecodeArgs reads a JSON object against the inputs: unknown members, duplicate names, trailing
@@ -28,7 +30,8 @@ const (
 // TooMany or OutOfBounds where only bounds are broken.
 //
 // Numbers keep their digits. Values are canonical and do not refer to body. How deep a body may
-// nest is bounded by MaxJSONDepth within json fields, and by the form of the inputs elsewhere.
+// nest is bounded by MaxJSONDepth within json fields, and by the form of the inputs elsewhere; the parser
+// gives up at maxBodyDepth.
 func DecodeArgs(inputs []*Input, body []byte) (*Args, error) {
 	d := argsDecoders.Get().(*argsDecoder)
 	defer d.release()
@@ -38,6 +41,9 @@ func DecodeArgs(inputs []*Input, body []byte) (*Args, error) {
 
 	args := newArgs(inputs)
 	if err := d.document(inputs, args); err != nil {
+		if depthOver(body, maxBodyDepth) { // this is what the parser broke off for
+			return nil, fault.New(fault.BadRequest, "The body nests too deep: objects and arrays may nest %d levels in all, and %d within a json field.", maxBodyDepth, MaxJSONDepth)
+		}
 		return nil, brokenJSON(err)
 	}
 	if len(d.problems) > 0 {

@@ -47,7 +47,7 @@ func (k *compiler) familyField(f *Family, m *members) bool {
 		return false
 	}
 	named := k.checkName(by.spot, "field", name)
-	f.By = &Field{Name: name, Type: Type{Kind: KindString, Size: maxString}, Implied: true}
+	f.By = &Field{Name: name, Type: Type{Kind: KindString, Size: maxString}, Implied: true, Addressed: true}
 	if typ == nil {
 		return false
 	}
@@ -228,6 +228,7 @@ func (k *compiler) key(e *Entity, m *members, declared map[string]*Field) {
 			k.broken["fields "+e.Name] = true
 		default:
 			if k.keyType(f.Type, x.spot, m.what+" has the key", f.Name) {
+				f.Addressed = true
 				e.Key = append(e.Key, f)
 				e.Fields = append(e.Fields, f)
 			} else {

@@ -39,6 +39,12 @@ func (c *exprCompiler) checkResult(tree *ast.AST, out *types.Type) error {
 	if null := c.nullPart(tree.Expr()); null != nil && !want.Null {
 		return c.at(firstPart(null), "this may be null, but %s is wanted; say what counts then, such as x != null ? x : …", article(want.String()), tree)
 	}
+	if null := c.nullOperand(tree); null != nil {
+		return c.at(firstPart(null), "this may be null, and then nothing can be worked out; say what counts then, such as (x != null ? x : 0)", tree)
+	}
+	if claim, kind := registeredClaim(tree.Expr()); claim != "" && !assignable(kind, want) {
+		return c.at(firstPart(tree.Expr()), "auth.%s is %s in every token, but %s is wanted; take another claim, or give the field that type", claim, article(kind.String()), article(want.String()), tree)
+	}
 	if want.Kind == KindEnum {
 		return c.checkEnumResult(tree, tree.Expr())
 	}
@@ -134,6 +140,66 @@ func (c *exprCompiler) nullPart(e ast.Expr) ast.Expr {
 		}
 	}
 	return nil
+}
+
+// nullOperand gives a part of a calculation that may be null, though nothing in the expression looks
+// whether it is.
+func (c *exprCompiler) nullOperand(tree *ast.AST) (null ast.Expr) {
+	looked := map[string]bool{}
+	visit(tree, func(e ast.Expr) {
+		switch {
+		case e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly():
+			looked[pathOf(e)] = true
+		case e.Kind() == ast.CallKind && (e.AsCall().FunctionName() == operators.Equals || e.AsCall().FunctionName() == operators.NotEquals):
+			args := e.AsCall().Args()
+			for i, arg := range args {
+				if other := args[1-i]; other.Kind() == ast.LiteralKind && other.AsLiteral() == types.NullValue {
+					looked[pathOf(arg)] = true
+				}
+			}
+		}
+	})
+	visit(tree, func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || !slices.Contains(calculations, e.AsCall().FunctionName()) {
+			return
+		}
+		for _, arg := range e.AsCall().Args() {
+			if arg.Kind() != ast.SelectKind && arg.Kind() != ast.IdentKind {
+				continue
+			}
+			if part := c.nullPart(arg); part != nil && null == nil && !looked[pathOf(part)] {
+				null = part
+			}
+		}
+	})
+	return null
+}
+
+var calculations = []string{operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate}
+
+// pathOf writes a name, or a member of one, as the author did; "" for anything else.
+func pathOf(e ast.Expr) string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return e.AsIdent()
+	case ast.SelectKind:
+		if of := pathOf(e.AsSelect().Operand()); of != "" {
+			return of + "." + e.AsSelect().FieldName()
+		}
+	}
+	return ""
+}
+
+// registeredClaim tells which of the claims whose type every token keeps to (RFC 7519, 4.1) an
+// expression is.
+func registeredClaim(e ast.Expr) (claim string, kind *types.Type) {
+	switch claim, _ = strings.CutPrefix(pathOf(e), "auth."); claim {
+	case "sub", "iss", "jti":
+		return claim, types.StringType
+	case "exp", "nbf", "iat":
+		return claim, types.IntType
+	}
+	return "", nil
 }
 
 // at makes a complaint about the part of that id; 0 is the whole expression. The tree that knows

@@ -215,7 +215,7 @@ func TestValues(t *testing.T) {
 		{`row.total / (amount - 5)`, integer, "!"},
 		{`auth.sub`, text, "ada"},
 		{`auth.sub`, uuid, "!"},
-		{`auth.sub`, integer, "!"},
+		{`auth.vip`, integer, "!"},
 		{`auth.tenant`, uuid, "0198c2f0-7c1e-7d3a-9b52-3f1f6a0c9e11"},
 		{`auth.level`, integer, "3"},
 		{`auth.level`, float, "3"},

@@ -96,6 +96,9 @@ type Field struct {
 	Min, Max     Value // bounds, null where there is none
 	Pattern      *regexp.Regexp
 	Implied      bool // the partition field, or a source field that a view carries along
+	// Addressed says that values stand in addresses, as those of partitions and keys do. Such a text may
+	// not be "." or "..": clients take these out of an address, however they are written.
+	Addressed bool
 }
 
 // Entity is one table. Fields[0] is the partition field, then the key fields, then the others, each

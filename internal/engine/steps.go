@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
@@ -161,7 +163,7 @@ func (r *run) key(s *model.Step, scope *model.Scope) (key []model.Value, known b
 	for i, src := range s.Key {
 		v, given, err := source(src, scope)
 		if err != nil {
-			return nil, false, err
+			return nil, false, underivable(s.Entity, src.Field, err)
 		}
 		if !given {
 			if s.Op == model.OpUpdate || s.Op == model.OpDelete || s.Op == model.OpRead {
@@ -235,7 +237,7 @@ func assign(s *model.Step, values []model.Value, given []bool, scope *model.Scop
 		for _, src := range list {
 			v, ok, err := source(src, scope)
 			if err != nil {
-				return err
+				return underivable(s.Entity, src.Field, err)
 			}
 			if !ok {
 				continue
@@ -275,7 +277,7 @@ func (r *run) deleteMany(s *model.Step, scope *model.Scope) error {
 	for i, src := range s.By {
 		v, given, err := source(src, scope)
 		if err != nil {
-			return err
+			return underivable(s.Entity, src.Field, err)
 		}
 		if !given {
 			return missing(src.Field)
@@ -315,6 +317,18 @@ func holds(g *model.Guard, scope *model.Scope) bool {
 		}
 	}
 	return true
+}
+
+// underivable names the field whose value a request does not determine. The field is the model's: the
+// caller may never have heard of it, but can tell its author.
+func underivable(e *model.Entity, field *model.Field, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Code != fault.InvalidInput || len(f.Details) > 0 {
+		return err
+	}
+	named := *f
+	named.Message = strings.Replace(f.Message, "a value that the service works out from it", "the value of "+e.Name+"."+field.Name+", which the service works out from it", 1)
+	return &named
 }
 
 func missing(f *model.Field) error {
