@@ -1,11 +1,13 @@
 package partita_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -230,6 +232,37 @@ func TestRequestsUnderWayAreFinished(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAStalledUploadDoesNotHoldUpAStop(t *testing.T) {
+	c, log := config(t, notes)
+	app := open(t, c)
+	start(t, app)
+	conn, err := net.Dial("tcp", app.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v1/add HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatal(line, err) // now it waits for the body
+	}
+	if _, err := io.WriteString(conn, `{"person_id":`); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	rest, err := io.ReadAll(answers)
+	if err != nil || !strings.Contains(string(rest), "400 Bad Request") || !strings.Contains(string(rest), "did not come in time") {
+		t.Errorf("%v\n%s", err, rest)
+	}
+	if text := log.String(); !strings.Contains(text, "connections were cut") || !strings.Contains(text, "connections=1") {
+		t.Error(text)
 	}
 }
 

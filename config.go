@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/cache/redis"
+	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/model"
 )
@@ -179,6 +181,16 @@ func (c *Config) validate() error {
 	if c.SharedCache != "" {
 		if err := redis.Check(c.SharedCache); err != nil {
 			return fmt.Errorf("partita: Config.SharedCache: %w", err)
+		}
+	}
+	if c.Auth.JWKS != "" {
+		if err := auth.CheckJWKS(c.Auth.JWKS); err != nil {
+			return fmt.Errorf("partita: Config.Auth.JWKS: %w", err)
+		}
+	}
+	if c.TraceEndpoint != "" {
+		if err := observe.CheckEndpoint(c.TraceEndpoint); err != nil {
+			return fmt.Errorf("partita: Config.TraceEndpoint: %w", err)
 		}
 	}
 	if n := len(c.Auth.Secret); n > 0 && n < 32 {

@@ -50,6 +50,12 @@ func TestNewWritesAModelThatPasses(t *testing.T) {
 	}
 }
 
+const withCode = `service: till
+partitions: {shop: {by: shop_id, type: uuid, expect: 10}}
+entities: {sale: {in: shop, fields: {total: int}}}
+writes: {close: {code: true, in: shop}}
+`
+
 func TestExitCodesAndWords(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	if err := os.WriteFile(bad, []byte("service: shop\nreads: {all_orders: {list: order}}\n"), 0o600); err != nil {
@@ -57,6 +63,10 @@ func TestExitCodesAndWords(t *testing.T) {
 	}
 	_, complaints := model.Parse(bad, []byte("service: shop\nreads: {all_orders: {list: order}}\n"), nil)
 	shop := "../../examples/shop/shop.yaml"
+	code := filepath.Join(t.TempDir(), "code.yaml")
+	if err := os.WriteFile(code, []byte(withCode), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		args []string
 		code int
@@ -73,11 +83,15 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"serve", shop, "--cache-size", "lots"}, badCall, "64MiB"},
 		{[]string{"serve", shop, "--listen", "0.0.0.0:0", "--data", t.TempDir()}, badCall, "PARTITA_JWT_SECRET"},
 		{[]string{"serve", shop, "--jwt-secret-file", "no-such-file"}, badCall, "--jwt-secret-file"},
+		{[]string{"serve", shop, "--jwks", "http://issuer.example/keys", "--data", t.TempDir()}, badCall, "--jwks: the key set"},
+		{[]string{"serve", shop, "--otlp", "collector:4318", "--data", t.TempDir()}, badCall, "--otlp: the receiver of traces"},
+		{[]string{"serve", code, "--data", t.TempDir()}, badCall, "partita.Handle"},
 		{[]string{"token"}, badCall, "--sub"},
 		{[]string{"token", "--sub", "x", "--claim", "staff", "--data", t.TempDir()}, badCall, "roles=staff"},
 		{[]string{"status", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
 		{[]string{"import", "ordre", "x.csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
-		{[]string{"import", "order", "x.txt", "--model", shop}, badCall, "--format"},
+		{[]string{"import", "order", "main_test.go", "--model", shop}, badCall, "--format"},
+		{[]string{"import", "order", "no-such-file", "--model", shop}, badCall, "cannot be read"},
 		{[]string{"import", "order", "no-such-file.csv", "--model", shop, "--data", t.TempDir()}, badCall, "cannot be read"},
 		{[]string{"export", "order", "--model", shop, "--data", "no-such-folder"}, badCall, "no store in no-such-folder"},
 		{[]string{"views", shop, "--data", "no-such-folder"}, badCall, "no store in no-such-folder"},

@@ -106,6 +106,11 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return usage{err}
 	}
+	for _, w := range app.Model().Writes {
+		if w.Code {
+			return usage{fmt.Errorf("the write %s has `code: true`, so a Go program of yours serves this model and gives it a function with partita.Handle; `partita serve` has none", w.Name)}
+		}
+	}
 	if err := app.Start(ctx); err != nil {
 		return err
 	}

@@ -69,6 +69,9 @@ type importCommand struct {
 func (k *importCommand) Run(ctx context.Context, c *console) (err error) {
 	format, err := k.format(k.File)
 	if err != nil {
+		if _, missing := os.Stat(k.File); k.File != "-" && missing != nil { // then its format is of no concern
+			return usage{fmt.Errorf("the file cannot be read: %w", missing)}
+		}
 		return err
 	}
 	m, e, s, err := k.open(ctx)

@@ -11,7 +11,7 @@ import (
 // command line calls them.
 var flags = strings.NewReplacer(
 	" (Config.AdminToken)", "", "Config.AdminToken", "PARTITA_ADMIN_TOKEN", "Config.Admin", "--admin",
-	" (Config.Auth)", "", "Config.Auth.Secret", "the secret of tokens", "Config.Auth: ", "",
+	" (Config.Auth)", "", "Config.Auth.Secret", "the secret of tokens", "Config.Auth.JWKS", "--jwks", "Config.Auth: ", "",
 	" (Config.Webhooks.Secrets)", "", "Config.Webhooks.Secrets", "PARTITA_WEBHOOK_SECRET", "Config.Webhooks.Allow", "--webhook-allow",
 	"Config.CacheBytes", "--cache-size", "Config.MaxBody", "--max-body", "Config.TraceEndpoint", "--otlp",
 	"Config.DataDir", "--data", "Config.Store", "--store", "Config.Bus", "--bus", "Config.Node", "--node", "Config.Listen", "--listen",

@@ -63,9 +63,9 @@ func NewTracer(ctx context.Context, cfg TraceConfig) (*Tracer, error) {
 	}
 	var opts []otlptracehttp.Option
 	if cfg.Endpoint != "" {
-		u, err := url.Parse(cfg.Endpoint)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("the receiver of traces %q is no URL: write it as http://host:4318", cfg.Endpoint)
+		u, err := endpoint(cfg.Endpoint)
+		if err != nil {
+			return nil, err
 		}
 		if strings.Trim(u.Path, "/") == "" {
 			u.Path = "/v1/traces" // as with the environment variable
@@ -92,6 +92,20 @@ func NewTracer(ctx context.Context, cfg TraceConfig) (*Tracer, error) {
 	}
 	t.describeAll(cfg.Model)
 	return t, nil
+}
+
+// CheckEndpoint tells what is wrong with the URL of a receiver of traces.
+func CheckEndpoint(address string) error {
+	_, err := endpoint(address)
+	return err
+}
+
+func endpoint(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("the receiver of traces %q is no URL: write it as http://host:4318", address)
+	}
+	return u, nil
 }
 
 // Span is one request being traced; End ends it. code is "" for an answer, cache is an outcome in
