@@ -255,6 +255,42 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
+// TestLongReader keeps one snapshot open while the log grows: the log cannot begin anew, and that
+// must not cost each commit an attempt.
+func TestLongReader(t *testing.T) {
+	s, d := onDisk(t, Config{WALBytes: 1 << 20})
+	syncs := 0
+	d.failing(func(operation, name string) error {
+		if operation == "sync" && strings.HasSuffix(name, ".db") {
+			syncs++
+		}
+		return nil
+	})
+	err := s.with(t.Context(), func(c *conn) error {
+		return c.snapshot(func() error {
+			_, err := c.number("SELECT count(*) FROM partita_head_account")
+			for i := range 120 {
+				if r := put1(s, fmt.Sprint(i)); r.Err != nil {
+					t.Fatal(r.Err)
+				}
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.failing(nil)
+	if pages := s.walPages.Load(); pages < 2*s.walLimit() || syncs > 60 {
+		t.Fatalf("%d checkpoints were tried while the log grew to %d pages", syncs, pages)
+	}
+	for i := 0; s.walPages.Load() > s.walLimit(); i++ {
+		if r := put1(s, fmt.Sprint("later", i)); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+}
+
 func TestReadIsInterrupted(t *testing.T) {
 	s, _ := onDisk(t, Config{})
 	err := s.with(t.Context(), func(c *conn) error {

@@ -33,6 +33,7 @@ func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
 
 func (s *Store) overgrown() bool { return s.walPages.Load() >= s.walDue.Load() }
 
+// walLimit is the number of pages at which the log begins anew.
 func (s *Store) walLimit() int64 { return max(1, s.config.WALBytes/s.pageSize) }
 
 // keep brings the write-ahead log into the file when it has grown, until the store is closed.
@@ -48,46 +49,53 @@ func (s *Store) keep() {
 		if !s.overgrown() {
 			continue
 		}
-		whole, err := s.empty()
-		switch {
-		case err != nil && fatal(err):
+		err := s.checkpoint()
+		if err != nil && fatal(err) {
 			s.breakDown(err)
 			return
-		case err != nil: // the store is closing
+		}
+		if err != nil { // the store is closing
 			return
-		case whole:
-			s.walPages.Store(0)
-			s.walDue.Store(s.walLimit())
-		default: // a reader that does not end, or no room: not again after each commit
-			s.walDue.Store(s.walPages.Load() + max(1, s.walLimit()/4))
 		}
 	}
 }
 
-// empty brings the log into the file beside the writer, and syncs the file there: what the writer
-// has to wait for is the small rest that was written meanwhile. It does that one between two groups,
-// so that its next transaction begins the log anew. Whole tells whether it will.
-func (s *Store) empty() (whole bool, err error) {
+// checkpoint brings the log into the file beside the writer, and syncs the file there: what the
+// writer has to wait for is the small rest that was written meanwhile. It does that one between two
+// groups, and its next transaction begins the log anew.
+func (s *Store) checkpoint() error {
 	for range restRounds {
 		rest, err := s.keeper.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
-		if tolerable(err) {
-			return false, nil
-		}
 		if err == nil {
 			err = s.keeper.sync()
 		}
+		if tolerable(err) {
+			s.postpone()
+			return nil
+		}
 		if err != nil {
-			return false, err
+			return err
 		}
 		if rest <= restPages {
 			break
 		}
 	}
+	whole, err := false, error(nil)
 	if run := s.queue.Do(context.Background(), func() { whole, err = s.finish() }); run != nil {
-		return false, run
+		return run
 	}
-	return whole, err
+	if !whole {
+		s.postpone()
+		return err
+	}
+	s.walPages.Store(0)
+	s.walDue.Store(s.walLimit())
+	return nil
 }
+
+// postpone puts off the next checkpoint until the log has grown by a quarter of its size: a reader
+// that does not end, and a disk without room, must not cost each commit an attempt.
+func (s *Store) postpone() { s.walDue.Store(s.walPages.Load() + max(1, s.walLimit()/4)) }
 
 // finish is the writer's part of a checkpoint.
 func (s *Store) finish() (whole bool, err error) {
