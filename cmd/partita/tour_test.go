@@ -39,10 +39,13 @@ func stepsOf(t *testing.T, path string) (steps []step) {
 }
 
 // The tours work as printed, against a service that is built from this tree.
-func TestREADMEIsTrue(t *testing.T)          { tour(t, "../../README.md") }
-func TestREADMEOfTheShopIsTrue(t *testing.T) { tour(t, "../../examples/shop/README.md") }
+func TestREADMEIsTrue(t *testing.T)          { tour(t, "../../README.md", "shop") }
+func TestREADMEOfTheShopIsTrue(t *testing.T) { tour(t, "../../examples/shop/README.md", "shop") }
+func TestREADMEOfTheTrackerIsTrue(t *testing.T) {
+	tour(t, "../../examples/tracker/README.md", "tracker")
+}
 
-func tour(t *testing.T, document string) {
+func tour(t *testing.T, document, example string) {
 	steps := stepsOf(t, document)
 	if len(steps) < 15 {
 		t.Fatal("the tour has", len(steps), "steps")
@@ -60,7 +63,7 @@ func tour(t *testing.T, document string) {
 	}
 	const place = "127.0.0.1:9000" // of the receiver of webhooks, as printed
 	receiver := freePlace(t)
-	api, admin := serveIn(t, dir, "ORDER_PLACED_HOOK=http://"+receiver+"/", "PARTITA_WEBHOOK_ALLOW=127.0.0.0/8")
+	api, admin := serveIn(t, dir, example, "ORDER_PLACED_HOOK=http://"+receiver+"/", "PARTITA_WEBHOOK_ALLOW=127.0.0.0/8")
 
 	var script strings.Builder
 	const mark = "=== step "
@@ -97,9 +100,9 @@ func alike(shown, got string) bool {
 }
 
 // serveIn serves the shop as `make run` does, but on free ports, until the test ends.
-func serveIn(t *testing.T, dir string, env ...string) (api, admin string) {
+func serveIn(t *testing.T, dir, example string, env ...string) (api, admin string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "bin", "partita"), "serve", "examples/shop/shop.yaml")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "bin", "partita"), "serve", filepath.Join("examples", example, example+".yaml"))
 	cmd.Dir = dir
 	cmd.Env = append(append(os.Environ(), "PARTITA_LISTEN=127.0.0.1:0", "PARTITA_ADMIN=127.0.0.1:0"), env...)
 	out := &lines{more: make(chan struct{}, 1)}
