@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -199,26 +198,5 @@ func TestFeedEndsWithTheRight(t *testing.T) {
 	short := openFeed(t, base, bearer(t, "ann", time.Second), room, "", "")
 	if event, data := short.next(); event != "end" || !strings.Contains(data, "urn:partita:problem:unauthenticated") {
 		t.Errorf("with the token the feed ends by %s %s", event, data)
-	}
-}
-
-// TestManyFeeds holds many feeds open at once: 10,000 in the long form.
-func TestManyFeeds(t *testing.T) {
-	n := 300
-	if os.Getenv("PARTITA_SOAK") != "" {
-		n = 10_000
-	}
-	base := chat(t, "")
-	ann := bearer(t, "ann", time.Hour)
-	post(t, base, ann, "open_room", `{"room_id":"`+room+`","title":"tea"}`)
-	feeds := make([]*tail, n)
-	for i := range feeds {
-		feeds[i] = openFeed(t, base, ann, room, "?after=1", "")
-	}
-	post(t, base, ann, "post", `{"room_id":"`+room+`","text":"to all"}`)
-	for i, f := range feeds {
-		if got := f.version(); got != 2 {
-			t.Fatalf("feed %d sees version %d", i, got)
-		}
 	}
 }

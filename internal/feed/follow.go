@@ -3,8 +3,10 @@ package feed
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
+	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -22,7 +24,7 @@ type Follower struct {
 	Feed  *model.Feed
 	Place store.Partition
 	// Check is asked every Beat, and after a change of a row that a rule may look at, whether the
-	// reader still may see the feed. An error ends it.
+	// reader still may see the feed. An error ends it, one that may pass only if it does not within a minute.
 	Check func(ctx context.Context) error
 	Looks map[*model.Entity]bool
 	// Beat is how long nothing may happen before the log is asked and Alive is called.
@@ -41,8 +43,12 @@ var ErrStop = errors.New("the node stops")
 // page is how many changes are read from the log at once.
 const page = 100
 
-// Run follows from behind a version until ctx ends or something fails, and says why. Versions in
-// which the feed has nothing to show are passed over.
+// patience is how long a feed goes on although nobody can say whether its reader still may see it, or what
+// happens cannot be read, since the service is in trouble. To end all feeds then would make more of it.
+const patience = time.Minute
+
+// Run follows from behind a version until ctx ends or something fails that does not pass by itself, and
+// says why. Versions in which the feed has nothing to show are passed over.
 func (f *Follower) Run(ctx context.Context, after uint64) error {
 	tap := f.Hub.Follow(f.Place)
 	defer tap.Close()
@@ -50,7 +56,8 @@ func (f *Follower) Run(ctx context.Context, after uint64) error {
 	if err != nil {
 		return err
 	}
-	beat := time.NewTicker(f.Beat)
+	sound := time.Now() // when all was well last
+	beat := time.NewTimer(about(f.Beat))
 	defer beat.Stop()
 	for {
 		select {
@@ -59,29 +66,50 @@ func (f *Follower) Run(ctx context.Context, after uint64) error {
 		case <-f.Stop:
 			return ErrStop
 		case n := <-tap.notes:
-			switch v := n.Change.Version; {
-			case v <= last:
-			case v == last+1 && !n.Change.Foreign:
-				err = f.pass(ctx, n.Change, n.Encode(f.Feed))
-				last = v
-			default:
-				last, err = f.catchUp(ctx, last)
-			}
-			if err == nil && len(tap.notes) == 0 && tap.missed.Swap(false) {
-				last, err = f.catchUp(ctx, last)
-			}
+			last, err = f.hear(ctx, last, n)
 		case <-beat.C:
-			if err = f.Check(ctx); err != nil {
-				return err
-			}
-			if last, err = f.catchUp(ctx, last); err == nil {
-				err = f.Alive(last)
+			if last, err = f.beat(ctx, last); err == nil {
+				sound = time.Now()
+				beat.Reset(about(f.Beat))
 			}
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || !fault.Transient(err) || time.Since(sound) > f.Beat+patience:
 			return err
+		default: // what was not passed on is, as soon as that goes
+			beat.Reset(about(f.Beat / 5))
 		}
 	}
+}
+
+// about spreads what many do at intervals.
+func about(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
+
+// hear takes in a change as it happens.
+func (f *Follower) hear(ctx context.Context, last uint64, n *Note) (uint64, error) {
+	switch v := n.Change.Version; {
+	case v <= last:
+		return last, nil
+	case v > last+1 || n.Change.Foreign:
+		return f.catchUp(ctx, last)
+	}
+	if err := f.pass(ctx, n.Change, n.Encode(f.Feed)); err != nil {
+		return last, err
+	}
+	return n.Change.Version, nil
+}
+
+// beat looks whether all is well although nothing happened.
+func (f *Follower) beat(ctx context.Context, last uint64) (uint64, error) {
+	if err := f.Check(ctx); err != nil {
+		return last, err
+	}
+	last, err := f.catchUp(ctx, last)
+	if err == nil {
+		err = f.Alive(last)
+	}
+	return last, err
 }
 
 func (f *Follower) catchUp(ctx context.Context, last uint64) (uint64, error) {
