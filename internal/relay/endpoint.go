@@ -27,6 +27,7 @@ type Endpoint struct {
 
 	slots    chan struct{}
 	slow     atomic.Int64 // until when it is not told at once, in nanoseconds since the epoch
+	calm     atomic.Int64 // how long it was not, in nanoseconds, the last time that it was too slow
 	attempts atomic.Uint64
 	failures atomic.Uint64
 }
@@ -86,8 +87,10 @@ func (x *Endpoint) tell(ctx context.Context, j *Job) (err error) {
 // prompt tells whether it is told at once these days.
 func (x *Endpoint) prompt(now time.Time) bool { return x.Prompt && now.UnixNano() >= x.slow.Load() }
 
-// tooSlow keeps it from being told at once for a while.
+// tooSlow keeps it from being told at once for a while, which is longer each time.
 func (x *Endpoint) tooSlow(now time.Time) {
-	const calm = 5 * time.Second
+	const shortest, longest = 50 * time.Millisecond, 5 * time.Second
+	calm := min(max(2*time.Duration(x.calm.Load()), shortest), longest)
+	x.calm.Store(int64(calm))
 	x.slow.Store(now.Add(calm).UnixNano())
 }

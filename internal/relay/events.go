@@ -28,8 +28,8 @@ type EventsConfig struct {
 	Now       func() time.Time // default time.Now
 	// KeepLetters is how long dead letters are kept. Default: 30 days.
 	KeepLetters time.Duration
-	// Prompt is how long the relay waits for endpoints that are told at once, before what they have
-	// not done becomes jobs like any others. Default: 20 ms.
+	// Prompt is how long the relay waits for an endpoint that is told at once to end any of its calls,
+	// before what it has not done becomes jobs like any others. Default: 20 ms.
 	Prompt time.Duration
 }
 

@@ -20,8 +20,8 @@ type marks struct {
 }
 
 const (
-	markPause = 50 * time.Millisecond // between two times that the store is told
-	mostMarks = 512                   // that it is told at once
+	markPause = 250 * time.Millisecond // between two times that the store is told
+	mostMarks = 1024                   // that it is told at once
 )
 
 func newMarks() *marks {

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/partita-dev/partita/internal/work"
@@ -15,6 +16,7 @@ type attempts struct {
 	lane     *lane
 	jobs     []*Job
 	closed   chan struct{} // when nobody waits for them any more
+	ends     *atomic.Int64 // counts attempts that ended
 
 	mu    sync.Mutex
 	next  int
@@ -58,7 +60,9 @@ func (d *desk) prompt(ctx context.Context, jobs []*Job) (rest, late []*Job, rele
 		return rest, nil, release
 	}
 	var running sync.WaitGroup
+	var ends atomic.Int64
 	for _, a := range all {
+		a.ends = &ends
 		a.state, a.errs = make([]attemptState, len(a.jobs)), make([]error, len(a.jobs))
 		for range min(a.endpoint.Limit, len(a.jobs)) {
 			running.Add(1)
@@ -68,7 +72,7 @@ func (d *desk) prompt(ctx context.Context, jobs []*Job) (rest, late []*Job, rele
 			})
 		}
 	}
-	d.await(ctx, &running)
+	d.await(ctx, &running, &ends)
 	for _, a := range all {
 		kept, slow := a.end(d.events.now())
 		rest, late = append(rest, kept...), append(late, slow...)
@@ -76,16 +80,24 @@ func (d *desk) prompt(ctx context.Context, jobs []*Job) (rest, late []*Job, rele
 	return rest, late, release
 }
 
-// await waits until the attempts end, or their time is over.
-func (d *desk) await(ctx context.Context, running *sync.WaitGroup) {
+// await waits until the attempts end, or none has ended for a while, or it takes too long in all.
+func (d *desk) await(ctx context.Context, running *sync.WaitGroup, ends *atomic.Int64) {
+	const longest = 10 // times the while
 	done := make(chan struct{})
 	go func() { running.Wait(); close(done) }()
-	timer := time.NewTimer(d.events.config.Prompt)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	case <-ctx.Done():
+	every := time.NewTicker(d.events.config.Prompt)
+	defer every.Stop()
+	for range longest {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			if ends.Swap(0) == 0 {
+				return
+			}
+		}
 	}
 }
 
@@ -133,6 +145,7 @@ func (a *attempts) ended(i int, err error) bool {
 		return false
 	}
 	a.state[i] = tried
+	a.ends.Add(1)
 	return true
 }
 
@@ -157,6 +170,8 @@ func (a *attempts) end(now time.Time) (kept, late []*Job) {
 	}
 	if a.next < len(a.jobs) || len(late) > 0 {
 		a.endpoint.tooSlow(now)
+	} else {
+		a.endpoint.calm.Store(0)
 	}
 	return kept, late
 }
