@@ -118,10 +118,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
-	n.admitting(ctx)
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
-		Node: n.name, Address: n.apiServer.url(), Health: n.board, Heavy: n.admission.heavy, Shards: n.shards})
+		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
+	n.admitting(ctx)
 	n.startSharedCache(tier)
 	tracer, err := observe.NewTracer(ctx, observe.TraceConfig{Endpoint: c.TraceEndpoint, Model: a.model,
 		Version: Version(), Logger: c.Logger, Health: n.board})

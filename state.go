@@ -93,12 +93,20 @@ func (n *node) watchBus(ctx context.Context) {
 
 // watchRelay says how the relay is, until ctx ends.
 func (n *node) watchRelay(ctx context.Context) {
+	var views []string
+	for _, v := range n.model.Views {
+		views = append(views, v.Name)
+	}
 	each(ctx, func() {
-		if cause := n.relay.Failing(); cause != "" {
-			n.board.Set(health.Relay, health.Degraded, "what follows commits is late, views among it: "+cause)
-		} else {
+		if n.relay.Failing() == "" {
 			n.board.Set(health.Relay, health.OK, "it gets on again")
+			return
 		}
+		cause := "what follows commits is late, views and events among it; the log says why"
+		if c, _ := n.board.Get(health.Store); c.State != health.OK {
+			cause = "what follows commits, views and events among it, waits for the store"
+		}
+		n.board.Set(health.Relay, health.Degraded, cause, n.setup.LateViews(views...)...)
 	})
 }
 

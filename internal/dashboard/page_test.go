@@ -123,8 +123,7 @@ func TestThePageShowsWhatIsMeasured(t *testing.T) {
 	d.traffic(50)
 	b.wait(t, figure+` === '250'`)
 	d.recorder.Read(d.model.Read("orders"), engine.ReadSample{Code: fault.Overloaded, Total: time.Microsecond})
-	b.wait(t, `document.querySelector('#load .shed:not([hidden])') !== null`)
-	b.wait(t, `document.querySelector('#troubles')?.innerText.includes('load is degraded')`)
+	b.wait(t, `document.querySelector('#totals .shed:not([hidden])') !== null`)
 	b.wait(t, `document.querySelector('#reads tr.pattern:not(.idle) .stack').getAttribute('aria-label').startsWith('hit 9')`)
 	b.quiet(t)
 }

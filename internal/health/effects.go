@@ -131,29 +131,6 @@ func (s *Setup) LateViews(views ...string) []Effect {
 	return g
 }
 
-// TooMuch says what it means that there is more to do than can be done.
-func (s *Setup) TooMuch() []Effect {
-	const bulk, normal = "the first to be refused", "some requests are refused"
-	var g gathering
-	for _, r := range s.Model.Reads {
-		switch r.Priority {
-		case model.Bulk:
-			g.read(r, Shed, bulk)
-		case model.Normal:
-			g.read(r, Shed, normal)
-		}
-	}
-	for _, w := range s.Model.Writes {
-		switch w.Priority {
-		case model.Bulk:
-			g.write(w, Shed, bulk)
-		case model.Normal:
-			g.write(w, Shed, normal)
-		}
-	}
-	return g
-}
-
 // onlyInserts tells whether a write depends on nothing that an earlier one did to a row.
 func onlyInserts(w *model.Write) bool {
 	return !w.Code && !slices.ContainsFunc(w.Steps, func(s *model.Step) bool { return s.Op != model.OpInsert })

@@ -238,7 +238,7 @@ func problemResponse(status int, codes []fault.Code) object {
 	case 429:
 		response = response.with("headers", quotaHeaders(obj("Retry-After", ref("headers", "Retry-After"))))
 	case 503:
-		response = response.with("headers", obj("Retry-After", ref("headers", "Retry-After")))
+		response = response.with("headers", obj("Retry-After", ref("headers", "Retry-After"), "Partita-Degraded", ref("headers", "Partita-Degraded")))
 	}
 	schema := obj("allOf", []any{ref("schemas", "Problem"), obj("properties", obj("type", obj("enum", types)))})
 	return response.with("content", obj("application/problem+json", obj("schema", schema, "examples", examples)))

@@ -35,7 +35,7 @@ func (d *describer) read(r *model.Read) object {
 			"prev", obj("type", "string", "description", "Cursor: give it as `before` for the page before.")))
 		example = obj("items", []any{rowExample(r.Fields)})
 	}
-	headers, names := obj(), []string{"ETag", "Partita-Version", "Cache-Status", "Age", "Cache-Control", "Server-Timing"}
+	headers, names := obj(), []string{"ETag", "Partita-Version", "Cache-Status", "Age", "Cache-Control", "Server-Timing", "Partita-Degraded"}
 	if r.Of.View != nil {
 		names = append(names, "Partita-Source-Version")
 	}
@@ -141,7 +141,8 @@ func (d *describer) write(w *model.Write) object {
 	private := newWriteRoute(d.model, w).private
 	description := d.rules(w.Allow) + acceptedWords(w)
 	responses, headers := object{}, obj("Partita-Version", ref("headers", "Partita-Version"),
-		"Server-Timing", ref("headers", "Server-Timing"), "Idempotency-Replayed", ref("headers", "Idempotency-Replayed"))
+		"Server-Timing", ref("headers", "Server-Timing"), "Idempotency-Replayed", ref("headers", "Idempotency-Replayed"),
+		"Partita-Degraded", ref("headers", "Partita-Degraded"))
 	limited := slices.ContainsFunc(d.model.Limits, func(l *model.Limit) bool { return slices.Contains(l.Writes, w) })
 	if limited {
 		headers = quotaHeaders(headers)

@@ -263,6 +263,7 @@ func sharedHeaders() object {
 		header("Age", "Seconds since a cached answer was read from the store; of a view's answer, since the oldest change that may not be in it."),
 		header("Server-Timing", "Milliseconds in all, and of these in the store."),
 		header("Idempotency-Replayed", "true where this is the kept outcome of an earlier request."),
+		header("Partita-Degraded", "What of the service is not well, since when, and what that means for this pattern: a list (RFC 9651), such as store; state=down; since=@1764020000; effect=stale. Absent while all is well for it."),
 		header("Location", "Where the new row is read, or the operation is followed."),
 		header("Preference-Applied", "What was followed of Prefer."),
 		header("Retry-After", "Seconds after which to come again; another number to each, so that callers do not come together."),

@@ -10,9 +10,6 @@ import (
 	"github.com/partita-dev/partita/internal/health"
 )
 
-// heaviestShown is how many of the heaviest partitions are told.
-const heaviestShown = 8
-
 // storePatience bounds how long a snapshot waits for the store's own figures.
 const storePatience = time.Second
 
@@ -38,9 +35,6 @@ func (r *Recorder) Snapshot(ctx context.Context, w Window, peers ...Peer) Snapsh
 	s.State = health.Sum(s.Components, r.started)
 	s.Cache = r.cacheFigures()
 	s.Shared = r.sharedFigures()
-	if r.cfg.Heavy != nil {
-		s.Heaviest = r.cfg.Heavy.Top(heaviestShown)
-	}
 	s.Node = r.cfg.Node
 	own := r.count(&s)
 	s.addNodes(r.Self(), own, peers)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/health"
-	"github.com/partita-dev/partita/model"
 )
 
 // calm is how long nothing bad must have been seen before a part is said to be well again.
@@ -17,14 +16,11 @@ type symptom struct {
 	component string
 	cause     string
 	codes     []fault.Code
-	effects   []health.Effect
 	lastSeen  time.Time
 }
 
-func symptoms(m *model.Model) []*symptom {
+func symptoms() []*symptom {
 	return []*symptom{
-		{component: health.Load, codes: []fault.Code{fault.Overloaded}, effects: (&health.Setup{Model: m}).TooMuch(),
-			cause: "there is more to do than the service can; some requests are refused at once"},
 		{component: health.Program, codes: []fault.Code{fault.Internal},
 			cause: "requests failed inside the service; the log says why"},
 	}
@@ -41,7 +37,7 @@ func (r *Recorder) judge(row []uint64, now time.Time) {
 		}
 		if seen > 0 {
 			s.lastSeen = now
-			r.health.SetAt(now, s.component, Degraded, s.cause, s.effects...)
+			r.health.SetAt(now, s.component, Degraded, s.cause)
 		} else if now.Sub(s.lastSeen) >= calm {
 			r.health.SetAt(now, s.component, OK, "it did not happen again for 10 s")
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/accept"
-	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/health"
 	"github.com/partita-dev/partita/model"
@@ -34,7 +33,6 @@ type Config struct {
 	Node    string                 // the node's name among those of the service
 	Address string                 // of its API, as others reach it; "": it has none
 	Health  *health.Board          // where the parts of the service say how they are; nil: one of its own
-	Heavy   *admit.Heavy           // finds the partitions that cost the most; nil: nobody does
 	Shards  func() int             // the parts of the work behind commits that the node does; nil: none
 }
 
@@ -87,7 +85,7 @@ func New(cfg Config) *Recorder {
 		scratch:  make([]uint64, cellCount),
 		merged:   make([]uint64, cellCount),
 		stop:     make(chan struct{}),
-		symptoms: symptoms(cfg.Model),
+		symptoms: symptoms(),
 	}
 	r.time.closed = r.started
 	if r.health = cfg.Health; r.health == nil {

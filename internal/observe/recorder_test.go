@@ -188,14 +188,14 @@ func TestStateFollowsWhatIsSeen(t *testing.T) {
 		if s := state(); s.State != observe.OK || s.Words != "serving, all well" {
 			t.Errorf("at first: %+v", s)
 		}
-		r.Read(m.Reads[0], engine.ReadSample{Code: fault.Overloaded, Total: time.Millisecond})
+		r.Read(m.Reads[0], engine.ReadSample{Code: fault.Internal, Total: time.Millisecond})
 		pass(time.Second)
 		began := state()
 		if began.State != observe.Degraded {
-			t.Errorf("after a refusal: %+v", began)
+			t.Errorf("after a failure: %+v", began)
 		}
 		pass(3 * time.Second)
-		r.Write(m.Writes[0], engine.WriteSample{Code: fault.Overloaded, Total: time.Millisecond})
+		r.Write(m.Writes[0], engine.WriteSample{Code: fault.Internal, Total: time.Millisecond})
 		pass(8 * time.Second)
 		if s := state(); s != began {
 			t.Errorf("while it lasts: %+v, began as %+v", s, began)

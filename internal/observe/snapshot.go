@@ -3,7 +3,6 @@ package observe
 import (
 	"time"
 
-	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/health"
 )
 
@@ -75,8 +74,6 @@ type Snapshot struct {
 	Endpoints []EndpointFigures `json:"endpoints,omitempty"`
 	Admission *Admission        `json:"admission,omitempty"`
 	Process   Process           `json:"process"`
-	// Heaviest are the partitions that cost this node's store the most lately, the heaviest first.
-	Heaviest []admit.HeavyPartition `json:"heaviest,omitempty"`
 }
 
 // Total is the whole service in one line.

@@ -77,7 +77,7 @@ function makeCard() {
       effects.hidden = list.length === 0
       effects.replaceChildren(...list.flatMap((e) => [
         h('dt', {}, ...names([...(e.reads ?? []), ...(e.writes ?? [])])),
-        h('dd', { class: e.how }, ...code(e.means)),
+        h('dd', { 'data-how': e.how }, ...code(e.means)),
       ]))
     },
   }

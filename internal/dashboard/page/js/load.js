@@ -1,18 +1,19 @@
-// What is refused since there is too much to do, and what costs the most.
+// What costs the most, and what is refused since there is too much to do.
 
 import { byId, h, set } from './dom.js'
 import { spark } from './chart.js'
 import { makeTile } from './tile.js'
 import { none, rate, rateParts, share } from './format.js'
 
-const most = 8
+const most = 6
 
 export function makeLoad() {
   const shed = makeTile({ title: 'Refused for want of room', chart: spark(), show: rate })
   shed.node.classList.add('shed')
   const partitions = table('Heaviest partitions', 'Partition', 'of this node’s work in the store, over the last half minute')
   const patterns = table('Heaviest patterns', 'Pattern', 'of all the time that requests took')
-  byId('load').append(h('h2', { class: 'unseen', id: 'load-title' }, 'Load'), h('div', { class: 'panels' }, shed.node, partitions.node, patterns.node))
+  byId('totals').append(shed.node)
+  byId('load').append(h('h2', { class: 'unseen', id: 'load-title' }, 'Load'), h('div', { class: 'panels' }, partitions.node, patterns.node))
 
   return {
     update(f) {
@@ -21,11 +22,11 @@ export function makeLoad() {
       shed.node.hidden = !any
       shed.update({ parts: rateParts(now), bad: now > 0, text: now > 0 ? 'with 503 and Retry-After' : 'over', past: f.chart.shed, stepSeconds: f.chart.step })
       shed.node.querySelector('.chart').classList.toggle('bad', any)
-      partitions.update((f.heaviest ?? []).map((p) => ({ name: p.partition, kind: p.family, share: p.share, rate: p.rate })))
+      partitions.update((f.admission?.heavy ?? []).slice(0, most).map((p) => ({ name: p.partition, kind: p.family, share: p.share, rate: p.rate })))
       const all = [...f.reads.map((p) => [p, 'read']), ...f.writes.map((p) => [p, 'write'])].map(([p, kind]) => ({ name: p.name, kind, cost: p.rate * p.mean, rate: p.rate }))
       const total = all.reduce((n, p) => n + p.cost, 0)
       patterns.update(all.filter((p) => p.cost > 0).sort((a, b) => b.cost - a.cost).slice(0, most).map((p) => ({ ...p, share: p.cost / total })))
-      byId('load').hidden = shed.node.hidden && partitions.node.hidden && patterns.node.hidden
+      byId('load').hidden = partitions.node.hidden && patterns.node.hidden
     },
   }
 }
