@@ -43,7 +43,7 @@ func open(t *testing.T, change func(*dashboard.Config)) desk {
 	}
 	r := observe.New(observe.Config{Model: m, Version: "v1.2.3", Node: "berlin-1", DataDir: t.TempDir(), Cache: func() cache.Stats {
 		return cache.Stats{Bytes: 1 << 20, Bound: 64 << 20, Entries: 1200}
-	}})
+	}, Shared: func() cache.TierStats { return cache.TierStats{Hits: 90, Misses: 10, Puts: 8, Errors: 2} }})
 	cfg := dashboard.Config{Recorder: r, Model: m, API: "http://127.0.0.1:8080"}
 	if change != nil {
 		change(&cfg)
@@ -124,7 +124,7 @@ func TestStatusIsJSONOrText(t *testing.T) {
 		t.Errorf("accepted writes: %+v", a)
 	}
 	_, text := d.ask(t, "GET", "/status?window=start", map[string]string{"Accept": "text/plain"}, "")
-	for _, part := range []string{"shop: serving, all well\n", "since start: ", "\norders ", "forbidden 5", "no requests: customer, order, lines", "orders_placed: 100 since start", "settled 2, of them failed 1", "waiting: 2 KiB, the oldest since 3s"} {
+	for _, part := range []string{"shop: serving, all well\n", "since start: ", "\norders ", "forbidden 5", "no requests: customer, order, lines", "orders_placed: 100 since start", "settled 2, of them failed 1", "waiting: 2 KiB, the oldest since 3s", "shared cache: 90 hits, 10 misses, 0 of its answers not taken, 8 put, 2 calls failed"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}

@@ -31,6 +31,10 @@ func StatusText(s observe.Snapshot) string {
 	if c := s.Cache; c != nil {
 		fmt.Fprintf(&b, "cache: %s of %s, %d answers, %d partitions\n", bytesText(c.Bytes), bytesText(c.Bound), c.Entries, c.Partitions)
 	}
+	if c := s.Shared; c != nil {
+		fmt.Fprintf(&b, "shared cache: %d hits, %d misses, %d of its answers not taken, %d put, %d calls failed, %d spared, p50 %s, p99 %s\n",
+			c.Hits, c.Misses, c.Unfit, c.Puts, c.Errors, c.Skipped, latencyText(c.P50), latencyText(c.P99))
+	}
 	if st := s.Store; st != nil {
 		fmt.Fprintf(&b, "store: %s %s, %s, queue %d of %d, %.1f writes per group\n", st.Kind, st.Version, bytesText(st.Bytes), st.QueueLength, st.QueueBound, st.GroupSize)
 	}

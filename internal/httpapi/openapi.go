@@ -170,10 +170,11 @@ func (d *describer) security(private bool) []any {
 }
 
 // accessCodes gives the problems that come of access: a bad token is refused even where none is needed.
+// Without access in the model, a host name that may be a stranger's is.
 func (d *describer) accessCodes(allow model.Allow) []fault.Code {
 	switch {
 	case d.model.Access == nil:
-		return nil
+		return []fault.Code{fault.Forbidden}
 	case allow.Public || allow.Anyone:
 		return []fault.Code{fault.Unauthenticated}
 	}

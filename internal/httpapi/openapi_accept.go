@@ -56,9 +56,7 @@ func (d *describer) acceptedCodes(w *model.Write) (codes []fault.Code) {
 // operation describes GET /v1/operations/{id}.
 func (d *describer) operation() object {
 	codes := []fault.Code{fault.InvalidInput, fault.NotAcceptable, fault.UnknownPattern, fault.Overloaded, fault.Unavailable, fault.Deadline, fault.Internal}
-	if d.model.Access != nil {
-		codes = append(codes, fault.Unauthenticated)
-	}
+	codes = append(codes, d.accessCodes(model.Allow{Anyone: true})...)
 	responses := obj("200", obj("description", "How it is.", "headers", obj("Partita-Version", ref("headers", "Partita-Version")),
 		"content", obj("application/json", obj("schema", ref("schemas", "Operation")))))
 	return obj(

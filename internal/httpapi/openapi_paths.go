@@ -256,9 +256,7 @@ func (d *describer) batch() object {
 		"problem", ref("schemas", "Problem")))
 	codes := []fault.Code{fault.BadRequest, fault.InvalidInput, fault.OutOfBounds, fault.TooMany, fault.TooLarge,
 		fault.UnsupportedMedia, fault.NotAcceptable, fault.Overloaded, fault.Internal}
-	if d.model.Access != nil {
-		codes = append(codes, fault.Unauthenticated)
-	}
+	codes = append(codes, d.accessCodes(model.Allow{Anyone: true})...)
 	responses := obj("200", obj("description", "What came of each write, in their order.", "content", obj("application/json", obj("schema",
 		obj("type", "object", "required", []string{"results"}, "properties", obj("results", obj("type", "array", "items", result)))))))
 	return obj(

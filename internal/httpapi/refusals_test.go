@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -64,5 +66,36 @@ func TestAValueThatCannotBeWorkedOutIsNamed(t *testing.T) {
 	p := problemIn(t, s.want(422, "POST", "/v1/share", `{"site_id":"a","slug":"a","parts":0}`))
 	if !strings.Contains(p.Detail, "page.views") || !strings.Contains(p.Detail, "divided by zero") {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Without access rules a host name may be a stranger's, and the description says what comes of it.
+func TestTheDescriptionTellsOfStrangeHostNames(t *testing.T) {
+	s := wiki(t)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", s.url+"/v1/page/a/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "stranger.example"
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden {
+		t.Error(answer.Status)
+	}
+	var d struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(s.want(200, "GET", "/openapi.json", "").body), &d); err != nil {
+		t.Fatal(err)
+	}
+	for path, method := range map[string]string{"/v1/page/{site_id}/{slug}": "get", "/v1/put_page": "post", "/v1/batch": "post"} {
+		if d.Paths[path][method].Responses["403"] == nil {
+			t.Errorf("%s %s: no 403 among %v", method, path, d.Paths[path][method].Responses)
+		}
 	}
 }

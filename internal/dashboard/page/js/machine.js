@@ -5,7 +5,7 @@ import { meter } from './chart.js'
 import { bytes, count, latency, length, none, rate, share } from './format.js'
 
 export function makeMachine(first) {
-  const panels = [first.cache && cachePanel(), first.store && storePanel(), first.accepted && acceptedPanel(), processPanel()].filter(Boolean)
+  const panels = [first.cache && cachePanel(), first.shared_cache && sharedPanel(), first.store && storePanel(), first.admission && admissionPanel(), first.accepted && acceptedPanel(), processPanel()].filter(Boolean)
   byId('machine').replaceChildren(...panels.map((p) => p.node))
   return { update: (f) => panels.forEach((p) => p.update(f)) }
 }
@@ -40,6 +40,24 @@ function cachePanel() {
   ])
 }
 
+function sharedPanel() {
+  const p = panel('Shared cache', [
+    ['Had the answer', (f) => (f.shared_cache.hits + f.shared_cache.misses ? share(f.shared_cache.hits / (f.shared_cache.hits + f.shared_cache.misses)) : none)],
+    ['Had one that this node knew better', (f) => count(f.shared_cache.unfit)],
+    ['Waits for another node', (f) => count(f.shared_cache.waits)],
+    ['of them in vain', (f) => count(f.shared_cache.waits_in_vain)],
+    ['Answers left there', (f) => count(f.shared_cache.puts)],
+    ['Too large for it', (f) => count(f.shared_cache.too_large)],
+    ['Calls under way', (f) => count(f.shared_cache.waiting)],
+    ['Calls that failed', (f) => count(f.shared_cache.errors)],
+    ['Calls spared while it was away', (f) => count(f.shared_cache.skipped)],
+    ['A call, p50', (f) => latency(f.shared_cache.p50)],
+    ['A call, p99', (f) => latency(f.shared_cache.p99)],
+  ])
+  const state = (f) => f.components.find((c) => c.name === 'shared cache')
+  return { node: p.node, update(f) { p.update(f); p.note(state(f)?.state ?? '') } }
+}
+
 function storePanel() {
   const p = panel('Store', [
     ['Queue', (f) => `${count(f.store.queue)} of ${count(f.store.queue_bound)} writes`, (f) => [f.store.queue, f.store.queue_bound]],
@@ -50,6 +68,28 @@ function storePanel() {
     ['Groups committed', (f) => count(f.store.groups)],
   ])
   return { node: p.node, update(f) { if (f.store) { p.update(f); p.note(`${f.store.kind} ${f.store.version}`) } else p.note('gives no figures now') } }
+}
+
+// admissionPanel shows what the gates before the store let in, and how many wait.
+function admissionPanel() {
+  const gate = (name, of) => [
+    [`${name} at the store`, (f) => `${count(of(f).inside)} of ${count(of(f).limit)}`, (f) => [of(f).inside, of(f).limit]],
+    ['waiting before it', (f) => count(of(f).waiting)],
+  ]
+  const refused = (f) => ['door', 'reads', 'writes'].reduce((n, k) => n + (f.admission[k].classes ?? []).reduce((m, c) => m + c.refused, 0), 0)
+  const p = panel('Admission', [
+    ...gate('Reads', (f) => f.admission.reads), ...gate('Writes', (f) => f.admission.writes),
+    ['Connections', (f) => count(f.admission.door.connections)],
+    ['Refused since start', (f) => count(refused(f))],
+  ])
+  return {
+    node: p.node,
+    update(f) {
+      if (!f.admission) return
+      p.update(f)
+      p.note(['door', 'reads', 'writes'].some((k) => f.admission[k].overloaded) ? 'more comes than can be done' : '')
+    },
+  }
 }
 
 function acceptedPanel() {
