@@ -53,7 +53,6 @@ func (n *node) startSharedCache(tier *redis.Tier) {
 		}
 		n.board.Set(health.SharedCache, health.Degraded, s.Cause+"; each node loads for itself meanwhile", n.setup.NoSharedCache()...)
 	}
-	tell(tier.State())
 	tier.Start(redis.Hooks{State: tell, Call: n.recorder.SharedCall})
 }
 

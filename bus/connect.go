@@ -90,7 +90,7 @@ func (b *Bus) connect(ctx context.Context) error {
 func (b *Bus) lostLink(err error) {
 	if b.ctx.Err() == nil {
 		b.link.down(err)
-		b.log.Warn("lost the connection to the bus", "cause", causeText(err))
+		b.log.Debug("lost the connection to the bus", "cause", causeText(err))
 	}
 }
 

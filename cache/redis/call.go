@@ -56,7 +56,7 @@ func (t *Tier) exec(ctx context.Context, script *rueidis.Lua, key string, args .
 }
 
 func (t *Tier) warn(cause string) {
-	t.config.Logger.Warn("the shared cache is left alone until it answers again: "+cause, "at", t.Place())
+	t.config.Logger.Debug("the shared cache is left alone until it answers again: "+cause, "at", t.Place())
 }
 
 // run runs a script within Config.Timeout.
