@@ -56,6 +56,8 @@ func (b *run) accepts() error {
 	if last := rates[len(rates)-1]; last < accepted*0.99 {
 		return fmt.Errorf("%.0f writes were accepted, and only %.0f are settled", accepted, last)
 	}
+	b.report.fact("p99 of accepting; of the synchronous write", "below it", "%s; %s",
+		b.report.p99("accept", acceptedRow), b.report.p99("accept", synchronousRow))
 	b.report.fact("accepted writes, all rounds; of them carried out", "", "%.0f; %.0f", accepted, rates[len(rates)-1])
 	return p.stop()
 }
@@ -90,4 +92,13 @@ func (s *server) drained() (settled float64, err error) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	return 0, fmt.Errorf("accepted writes still wait after five minutes")
+}
+
+// p99 gives the median over a contender's rounds.
+func (r *report) p99(group, name string) time.Duration {
+	var all []time.Duration
+	for _, res := range r.row(group, name).rounds {
+		all = append(all, res.P99)
+	}
+	return median(all).Round(10 * time.Microsecond)
 }
