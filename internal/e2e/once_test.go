@@ -51,16 +51,16 @@ const branches = 5
 // what is on the bus comes twice and late. Then every write that was accepted is there once, in order,
 // in the rows, the views and the feeds. PARTITA_SEED repeats a run's plan.
 func TestExactlyOnceThroughEverything(t *testing.T) {
-	goal, least, servers, callers := 400, 7, 1, 12
+	goal, least, servers, callers, longest := 400, 7, 1, 12, 600
 	if soak() {
-		goal, least, servers, callers = 100_000, 60, 3, 48
+		goal, least, servers, callers, longest = 100_000, 60, 3, 48, 1500
 	}
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv("PARTITA_SEED"), 10, 64); err == nil {
 		seed = s
 	}
 	t.Logf("seed %d", seed)
-	w := &onceWorld{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), cluster: bustest.Start(t, servers), servers: servers}
+	w := &onceWorld{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), cluster: bustest.Start(t, servers), servers: servers, longest: longest}
 	w.build(3)
 	double := startDoubler(t, w.cluster.URLs(), seed)
 
@@ -83,7 +83,7 @@ func TestExactlyOnceThroughEverything(t *testing.T) {
 	}
 	faults := map[string]int{}
 	for n := 0; n < least || int(w.accepted.Load()) < goal && !t.Failed(); n++ {
-		wait(time.Duration(100+w.rand.IntN(400)) * time.Millisecond)
+		wait(time.Duration(50+w.rand.IntN(300)) * time.Millisecond)
 		faults[w.fault(n)]++
 	}
 	double.stop()
@@ -110,6 +110,7 @@ type onceWorld struct {
 	rand    *rand.Rand
 	cluster *bustest.Cluster
 	servers int
+	longest int // of a fault, in milliseconds
 	nodes   []*onceNode
 
 	accounts []*additions
@@ -197,7 +198,7 @@ func (w *onceWorld) call(a *additions, r *rand.Rand) {
 // fault makes one thing fail for a while, the kinds in turn, and gives its name.
 func (w *onceWorld) fault(turn int) string {
 	node := w.nodes[w.rand.IntN(len(w.nodes))]
-	long := time.Duration(200+w.rand.IntN(1500)) * time.Millisecond
+	long := time.Duration(200+w.rand.IntN(w.longest)) * time.Millisecond
 	how := []string{broken, silent}[w.rand.IntN(2)]
 	switch turn % 7 {
 	case 0:
