@@ -82,7 +82,7 @@ type Conn struct {
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
 	held    time.Duration           // how long the request was held
 	shed    atomic.Bool             // the request was let in for an old answer only
-	refuse  bool                    // the request was let in to be refused
+	refuse  atomic.Bool             // the request was let in to be refused
 	closed  atomic.Bool
 	waits   atomic.Pointer[waiter[uint64]] // nil: the request is not held
 }
@@ -136,13 +136,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		if c.door.enter(c, b[:n]) {
 			c.fresh = false
-			if c.held > goneAfter {
-				held := c.held
-				if gone(c.socket) {
-					c.Aside()
-					return 0, net.ErrClosed
-				}
-				c.held = held
+			if c.held > goneAfter && gone(c.socket) {
+				c.Aside()
+				return 0, net.ErrClosed
 			}
 			return n, nil
 		}
@@ -150,8 +146,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		}
 		if c.first || !whollyRead(b[:n]) {
-			c.fresh, c.refuse = false, true
+			c.fresh = false
 			c.door.marked.Add(1)
+			c.refuse.Store(true)
 			return n, nil
 		}
 		if err := c.door.refuser.write(c.socket); err != nil {
@@ -196,10 +193,9 @@ func (c *Conn) Close() error {
 
 // Unmark tells, once, whether the request was let in to be refused.
 func (c *Conn) Unmark() bool {
-	if !c.refuse {
+	if !c.refuse.Load() || !c.refuse.CompareAndSwap(true, false) {
 		return false
 	}
-	c.refuse = false
 	c.door.marked.Add(-1)
 	return true
 }

@@ -48,6 +48,7 @@ type Door struct {
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
+	short   time.Duration               // how long somebody is held in an overload
 	heavy   atomic.Pointer[[]heavyHint] // nil: no partition takes more than its share
 	looked  time.Time                   // when it was looked for some; under mu
 
@@ -156,6 +157,7 @@ func NewDoor(c DoorConfig) *Door {
 			g.room = d.call
 		}
 	}
+	d.short = shortHold
 	d.refuser.init()
 	return d
 }
@@ -268,7 +270,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	d.callLocked(now) // somebody may have left meanwhile
 	d.mu.Unlock()
 
-	timer := time.NewTimer(shortPatience)
+	timer := time.NewTimer(min(shortPatience, d.short))
 	defer timer.Stop()
 	for {
 		select {
@@ -318,7 +320,7 @@ func (d *Door) patience(since time.Time) time.Duration {
 	waited := now.Sub(since)
 	hold := longPatience
 	if d.standing(now) {
-		hold = shortHold
+		hold = d.short
 	}
 	if waited < hold {
 		return min(hold-waited, shortPatience)
@@ -329,7 +331,7 @@ func (d *Door) patience(since time.Time) time.Duration {
 	if now.After(d.refuser.next.Add(10 * time.Millisecond)) {
 		d.refuser.next = now.Add(-10 * time.Millisecond)
 	}
-	d.refuser.next = d.refuser.next.Add(refusalCost * refusalPart / time.Duration(runtime.GOMAXPROCS(0)))
+	d.refuser.next = d.refuser.next.Add(d.refuser.each)
 	return 0
 }
 

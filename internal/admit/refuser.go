@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"time"
 )
 
@@ -11,6 +12,7 @@ import (
 type refuser struct {
 	answers [RefusalSpread][]byte
 	next    time.Time // when the next request may be refused; under the Door's lock
+	each    time.Duration
 }
 
 // RefusalSpread is how many seconds those who are refused are spread over when they come again.
@@ -26,6 +28,7 @@ const (
 const busy = "The service has more to do than it can just now; nothing was changed. Please try again after the time in Retry-After."
 
 func (r *refuser) init() {
+	r.each = refusalCost * refusalPart / time.Duration(runtime.GOMAXPROCS(0))
 	for i := range r.answers {
 		r.answers[i] = fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nCache-Control: no-store\r\nRetry-After: %d\r\nContent-Length: %d\r\n\r\n%s",
 			RefusalType, i+1, len(RefusalBody), RefusalBody)
