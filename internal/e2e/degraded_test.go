@@ -219,6 +219,9 @@ func testStoreAway(t *testing.T, how string) {
 		t.Error("/metrics does not say that the store is away")
 	}
 
+	if soak() {
+		wait(time.Minute)
+	}
 	mending.Store(true)
 	mend()
 	well := until(t, n, func(s observe.Snapshot) bool { return s.State.State == health.OK })

@@ -77,7 +77,7 @@ func (b *Board) SetAt(now time.Time, component string, s State, cause string, ef
 	if was == OK {
 		*e = Episode{Component: component, State: s, Since: now.UTC()}
 	}
-	if s.rank() >= e.State.rank() {
+	if was == OK || s.rank() > e.State.rank() {
 		e.State, e.Cause, e.Effects = s, cause, effects
 	}
 	if changed {
