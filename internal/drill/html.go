@@ -1,26 +1,91 @@
 package drill
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
-	"html/template"
+	"html"
+	"strings"
 )
 
 //go:embed report.html
-var page string
+var pageHead string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"mark":    func(v Verdict) string { return marks[v] },
-	"picture": func(t *Timeline) template.HTML { return template.HTML(picture(t)) }, //nolint:gosec // made of numbers, and of texts that are escaped
-	"class":   func(v Verdict) string { return map[Verdict]string{Kept: "kept", Broken: "broken", NotRun: "notrun"}[v] },
-}).Parse(page))
+// class names a verdict for the page's colours.
+var class = map[Verdict]string{Kept: "kept", Broken: "broken", NotRun: "notrun"}
+
+// page writes HTML. Package html/template would do, but a program that holds it is 13 MiB larger: it
+// calls methods by name, so the linker must keep every method there is.
+type page struct{ strings.Builder }
+
+// put writes markup with texts in it, which are escaped.
+func (p *page) put(markup string, texts ...string) {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = html.EscapeString(t)
+	}
+	fmt.Fprintf(p, markup+"\n", list...)
+}
 
 // HTML gives the report as a page that needs nothing else: pictures are in it.
-func (r *Report) HTML() ([]byte, error) {
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, r); err != nil {
-		return nil, fmt.Errorf("the page cannot be made: %w", err)
+func (r *Report) HTML() []byte {
+	p := &page{}
+	p.put(pageHead, r.Service)
+	whole := Kept
+	if !r.Kept() {
+		whole = Broken
 	}
-	return b.Bytes(), nil
+	p.put(`<h1>Drills of %s <span class="`+class[whole]+`">%s</span></h1>`, r.Service, marks[whole])
+	p.put(`<p class="soft">%s</p>`, fmt.Sprintf("%s, %d node(s), %d cores, Partita %s, %s, seed %d. The service follows %.0f requests a second.",
+		r.Store, r.Nodes, r.Cores, r.Partita, r.Made.Format("2006-01-02 15:04 MST"), r.Seed, r.Knee))
+	p.key()
+	p.put(`<table><tr><th>drill</th><th>verdict</th><th>what is done</th></tr>`)
+	for i, o := range r.Drills {
+		name := html.EscapeString(o.Name)
+		if o.Timeline != nil {
+			name = fmt.Sprintf(`<a href="#d%d">%s</a>`, i, name)
+		}
+		p.WriteString("<tr><td>" + name + "</td>")
+		p.put(`<td class="`+class[o.Verdict()]+`">%s %s</td><td>%s`, marks[o.Verdict()], string(o.Verdict()), o.What)
+		if o.Why != "" {
+			p.put(`<br><small>not run: %s</small>`, o.Why)
+		}
+		p.put(`</td></tr>`)
+	}
+	p.put(`</table>`)
+	for _, x := range r.Left {
+		p.put(`<p><small>Left out: %s</small></p>`, x)
+	}
+	for i := range r.Drills {
+		if r.Drills[i].Timeline != nil {
+			p.drill(i, &r.Drills[i])
+		}
+	}
+	p.put(`</body></html>`)
+	return []byte(p.String())
+}
+
+// key explains the colours.
+func (p *page) key() {
+	p.put(`<p class="key soft">`)
+	for _, k := range [][2]string{{"good", "answered in time"}, {"stale", "from the cache, beyond fresh"}, {"away", "refused, something is away"},
+		{"shed", "refused, too much"}, {"lost", "late or lost"}, {"trouble", "the trouble"}} {
+		p.put(`<span style="background:var(--`+k[0]+`)"></span>%s`, k[1])
+	}
+	p.put(`</p>`)
+}
+
+// drill writes one drill: its picture, and what became of each promise.
+func (p *page) drill(i int, o *Outcome) {
+	p.put(fmt.Sprintf(`<section id="d%d"><h2><span class="%s">`, i, class[o.Verdict()])+`%s</span> %s</h2>`, marks[o.Verdict()], o.Name)
+	p.put(`<p>%s. <small>Made %s.</small></p>`, o.What, o.How)
+	p.WriteString(picture(o.Timeline))
+	p.put(`<table>`)
+	for _, x := range o.Promises {
+		p.put(`<tr><td class="`+class[x.Verdict]+`">%s</td><td>%s<br><small>%s</small></td><td>%s`, marks[x.Verdict], x.Name, x.Bound, x.Figure)
+		for _, d := range x.Details {
+			p.put(`<br><small>%s</small>`, d)
+		}
+		p.put(`</td></tr>`)
+	}
+	p.put(`</table></section>`)
 }

@@ -15,7 +15,10 @@ func says(parts ...string) func(*scene) Promise {
 		const soon = 3 * time.Second
 		after, what, ok := s.watch.said(s.began.Add(s.struck), parts...)
 		p := kept("says what is wrong", fmt.Sprintf("%s on /status within %s", strings.Join(parts, " or "), soon), ok && after <= soon, "after %s: %s", after.Round(lookEvery), what)
-		if !ok {
+		switch lasted := s.mended - s.struck; {
+		case !ok && lasted < soon:
+			return unjudged(p.Name, p.Bound, fmt.Sprintf("it was not said, and the trouble was over after %s: give a longer --time", lasted.Round(step)))
+		case !ok:
 			p.Figure = "it was not said"
 		}
 		return p

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -197,12 +198,34 @@ func (w *World) field(e *model.Entity, f *model.Field, p, r int) model.Value {
 		return w.Partition(ref.family, (p+r)%w.Partitions(ref.family))
 	case f.Default == model.DefaultNext:
 		return model.Int(int64(r) + 1)
+	case key(e, f.Name) != nil && f.Pattern == nil:
+		return w.keyed(f, p, r, h)
 	case f.Type.Kind == model.KindEnum && f.Default == model.DefaultLiteral && h>>32%4 != 0:
 		return f.DefaultValue // most rows are where they begin, so that what follows finds them there
 	case f.Type.Kind == model.KindTime && e.Keep != nil && e.Keep.From == f:
 		return model.TimeMicro(w.Size.Now.Add(-time.Duration(h % uint64(max(1, e.Keep.For/2)))).UnixMicro())
 	case f.Type.Null && h>>32%2 == 0:
 		return model.Null
+	}
+	return value(f, h, w.Size.Now)
+}
+
+// keyed draws the value of a key field: of types with few values one that no other row of the partition
+// has, as far as there are enough.
+func (w *World) keyed(f *model.Field, p, r int, h uint64) model.Value {
+	place := int64(hash(w.Size.Seed, uint64(p)) % 20)
+	switch f.Type.Kind {
+	case model.KindInt:
+		low := bound(f.Min, 1, 0)
+		return model.Int(within(low+int64(r), low, bound(f.Max, math.MaxInt64, 0)))
+	case model.KindDate:
+		return model.DateDays(w.Size.Now.Unix()/86400 - place - int64(r))
+	case model.KindTime:
+		return model.TimeMicro(w.Size.Now.Add(-time.Duration(place*100+int64(r)) * time.Hour).UnixMicro())
+	case model.KindEnum:
+		return model.String(f.Type.Enum[r%len(f.Type.Enum)])
+	case model.KindBool:
+		return model.Bool(r%2 == 1)
 	}
 	return value(f, h, w.Size.Now)
 }
