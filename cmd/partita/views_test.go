@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/relay"
+)
+
+const seen = `
+service: seen
+partitions: {shop: {by: shop_id, type: string(20), expect: 10}}
+entities: {sale: {in: shop, key: id, expect: 100, fields: {id: {type: int, default: next}, cents: int, at: {type: time, default: now}}}}
+views: {days: {from: sale, by: {day: = date(row.at)}, fold: {sales: count, total: {sum: cents}}}}
+reads: {days: {get: days, fresh: 1m}}
+writes: {sell: {insert: sale, input: [cents]}}
+`
+
+// A view is built anew when an operator says so and no service runs, by the next one that does.
+func TestViewsAreBuiltAnewFromTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "seen.yaml")
+	if err := os.WriteFile(file, []byte(seen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := partita.Config{Model: file, DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", Admin: partita.None}
+	// run serves the model while do is at work.
+	run := func(do func(base string)) {
+		t.Helper()
+		app, err := partita.Open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		do("http://" + app.Addr())
+		if err := app.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	views := func(args ...string) (list []relay.ViewReport) {
+		t.Helper()
+		out := must(t, append([]string{"views", file, "--data", config.DataDir, "--json", "--quiet"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 {
+			t.Fatal(out, err)
+		}
+		return list
+	}
+	today := time.Now().UTC().Format(time.DateOnly)
+	run(func(base string) {
+		for range 3 {
+			resp, err := http.Post(base+"/v1/sell", "application/json", strings.NewReader(`{"shop_id":"a","cents":200}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		if code, _, err := command(t, "views", file, "--data", config.DataDir, "--rebuild", "days"); code == fine {
+			t.Errorf("while a service runs: %d %s", code, err)
+		}
+	})
+	if code, _, err := command(t, "views", file, "--data", config.DataDir, "--rebuild", "weeks"); code != failed || !strings.Contains(err, "days") {
+		t.Errorf("a view that is not there: %d %s", code, err)
+	}
+	if v := views("--rebuild", "days")[0]; v.State != "clearing" {
+		t.Errorf("it is %s", v.State)
+	}
+	run(func(base string) {
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			resp, err := http.Get(base + "/v1/days/" + today)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK || time.Now().After(end) {
+				break
+			}
+		}
+	})
+	if v := views("--verify")[0]; v.State != "ready" || v.Rows == 0 || !v.Compared || v.Differences > 0 {
+		t.Errorf("%+v", v)
+	}
+}
