@@ -43,11 +43,7 @@ func (k *drillCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	if k.HTML != "" {
-		page, err := r.HTML()
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(k.HTML, page, 0o644); err != nil {
+		if err := os.WriteFile(k.HTML, r.HTML(), 0o644); err != nil {
 			return fmt.Errorf("the report cannot be written: %w", err)
 		}
 	}
