@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -129,7 +130,7 @@ func (b *Bus) storeUntil(ctx context.Context, c jetstream.StreamConfig, subject,
 		if attempt == 1 && doubt {
 			troubled()
 		}
-		if b.pause(ctx, pause) != nil {
+		if b.pause(ctx, pause/2+rand.N(pause)) != nil {
 			if doubt {
 				return unknown(err)
 			}

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func (d *desk) record(batch []result) {
 	pause := 50 * time.Millisecond
 	for d.commit(ctx, []*store.Write{d.recording(batch, after)}) != nil {
 		select {
-		case <-time.After(pause):
+		case <-time.After(pause/2 + rand.N(pause)):
 			pause = min(2*pause, 2*time.Second)
 			continue
 		case <-d.closing:

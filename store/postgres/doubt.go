@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -65,7 +66,7 @@ func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
 		}
 		select { // the database is away: its return has no signal
 		case <-ctx.Done():
-		case <-time.After(settleEvery):
+		case <-time.After(settleEvery/2 + rand.N(settleEvery)):
 		}
 	}
 }
