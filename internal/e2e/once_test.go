@@ -179,11 +179,7 @@ func (w *onceWorld) call(a *additions, r *rand.Rand) {
 			if err := json.Unmarshal(answer, &o); err != nil {
 				w.t.Error(err)
 			}
-			a.accepted[a.next] = o.ID
-			if before := a.next - 1; before%50 > 0 { // it is done once this one is: some are asked for all the same
-				a.accepted[before] = ""
-			}
-			a.next++
+			a.note(o.ID)
 			w.accepted.Add(1)
 		case status == 0 || status >= 500:
 			w.again.Add(1)
