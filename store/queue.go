@@ -9,14 +9,15 @@ import (
 	"github.com/partita-dev/partita/fault"
 )
 
-// Queue collects the writes that wait for their group. Many submit, one goroutine takes. Nothing
-// waits for a timer: a group is what is there when the last one is done.
+// Queue collects the writes that wait for their group. Many submit; one goroutine takes, by Take, or
+// several do, by TakeApart. Nothing waits for a timer: a group is what is there when a taker is free.
 type Queue struct {
 	bound int // writes that may wait
 	group int // writes of one group
 
 	mu      sync.Mutex
 	waiting []Item
+	apart   apart
 	refusal error // set once: what everyone is told from then on
 	wake    chan struct{}
 	calls   sync.Pool // of *call
@@ -55,8 +56,10 @@ func (q *Queue) Bound() int { return q.bound }
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting)
+	return q.length()
 }
+
+func (q *Queue) length() int { return len(q.waiting) + q.apart.behind }
 
 // Submit queues writes and returns when each has its Result. A write that finds no room is refused
 // with fault.Overloaded; one that still waits when ctx ends is taken out with fault.Deadline.
@@ -73,7 +76,7 @@ func (q *Queue) Submit(ctx context.Context, ws ...*Write) {
 		switch {
 		case q.refusal != nil:
 			w.Result = WriteResult{Err: q.refusal}
-		case len(q.waiting) >= q.bound:
+		case q.length() >= q.bound:
 			err := fault.New(fault.Overloaded, "The store has more writes waiting than it takes. Try again shortly.")
 			err.RetryAfter = time.Second
 			w.Result = WriteResult{Err: err}
@@ -145,7 +148,7 @@ func (q *Queue) takeOut(c *call) (underWay, signalled bool) {
 	if c.left == 0 {
 		return false, true
 	}
-	q.waiting = slices.DeleteFunc(q.waiting, func(it Item) bool {
+	out := func(it Item) bool {
 		if it.call != c {
 			return false
 		}
@@ -154,7 +157,11 @@ func (q *Queue) takeOut(c *call) (underWay, signalled bool) {
 		}
 		c.left--
 		return true
-	})
+	}
+	q.waiting = slices.DeleteFunc(q.waiting, out)
+	for _, it := range q.apart.leave(c) {
+		out(it)
+	}
 	return c.left > 0, false
 }
 
@@ -197,6 +204,14 @@ func (q *Queue) next() int {
 func (q *Queue) Done(items []Item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.apart.free(q, items) {
+		q.signal()
+	}
+	tell(items)
+}
+
+// tell wakes the callers of whom nothing is left. The queue's lock is held.
+func tell(items []Item) {
 	for _, it := range items {
 		if it.call.left--; it.call.left == 0 {
 			it.call.done <- struct{}{}
@@ -213,15 +228,15 @@ func (q *Queue) Close(err error, now bool) {
 	}
 	var refused []Item
 	if now {
-		refused, q.waiting = q.waiting, nil
+		refused, q.waiting = append(q.waiting, q.apart.leave(nil)...), nil
 		for _, it := range refused {
 			if it.Write != nil {
 				it.Write.Result = WriteResult{Err: err}
 			}
 		}
 	}
+	tell(refused)
 	q.mu.Unlock()
-	q.Done(refused)
 	q.signal()
 }
 

@@ -58,8 +58,10 @@ func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
 			fail(ws, unreachableNow(nil), false)
 			return
 		case ctx.Err() != nil:
-			s.doubt = d
-			go s.settleLater()
+			s.doubting.Lock()
+			s.doubts = append(s.doubts, d)
+			s.doubting.Unlock()
+			s.work.Go(func() { s.settleLater(d) })
 			fail(ws, fault.Wrap(fault.Deadline, err,
 				"The store went away while it was storing this; whether it was stored is not known yet. Ask again with the same Idempotency-Key."), true)
 			return
@@ -71,55 +73,61 @@ func (s *Store) doubtful(conn *pgx.Conn, ws []*store.Write, g *store.Group) {
 	}
 }
 
-// settleDoubt finds out about an earlier group before the next one begins.
-func (s *Store) settleDoubt(ctx context.Context, conn *pgx.Conn) error {
-	if s.doubt == nil {
-		return nil
+// settleDoubts finds out about earlier groups before the next one begins.
+func (s *Store) settleDoubts(ctx context.Context, conn *pgx.Conn) error {
+	s.doubting.Lock()
+	defer s.doubting.Unlock()
+	for len(s.doubts) > 0 {
+		d := s.doubts[0]
+		committed, err := look(ctx, conn, s, d)
+		if err != nil {
+			return err
+		}
+		s.settled(d, committed)
+		s.doubts = s.doubts[1:]
 	}
-	committed, err := look(ctx, conn, s, s.doubt)
-	if err != nil {
-		return err
-	}
-	s.settled(s.doubt, committed)
-	s.doubt = nil
 	return nil
 }
 
-// settleLater asks until the doubt is settled, by this or by the next group, or the store is closed.
-// The asking itself is done by the writer, to whom the doubt belongs.
-func (s *Store) settleLater() {
+// settleLater asks until a doubt is settled, by this or by the next group, or the store is closed.
+func (s *Store) settleLater(d *doubt) {
 	again := time.NewTicker(settleLater)
 	defer again.Stop()
-	for settled := false; !settled; {
+	for {
 		select {
 		case <-again.C:
-		case <-s.done:
+		case <-s.life.Done():
 			return
 		}
-		err := s.queue.Do(context.Background(), func() {
-			if settled = s.doubt == nil; settled {
-				return
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), settleWithin)
-			defer cancel()
-			committed, err := s.ask(ctx, s.doubt)
-			if settled = err == nil; settled {
-				s.settled(s.doubt, committed)
-				s.doubt = nil
-			}
-		})
-		if err != nil {
-			return // the store is being closed
+		if s.settleNow(d) {
+			return
 		}
 	}
+}
+
+// settleNow asks about one doubt, and tells whether it is settled.
+func (s *Store) settleNow(d *doubt) bool {
+	s.doubting.Lock()
+	defer s.doubting.Unlock()
+	i := slices.Index(s.doubts, d)
+	if i < 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(s.life, settleWithin)
+	defer cancel()
+	committed, err := s.ask(ctx, d)
+	if err != nil {
+		return false
+	}
+	s.settled(d, committed)
+	s.doubts = slices.Delete(s.doubts, i, i+1)
+	return true
 }
 
 // settled tells what came of a group.
 func (s *Store) settled(d *doubt, committed bool) {
 	if committed {
-		for _, c := range d.changes {
-			s.onChange(c)
-		}
+		s.tell(d.changes)
 	}
 	for _, h := range d.heads {
 		s.options.OnSettled(h.Partition, h.After, committed)

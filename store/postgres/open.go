@@ -40,7 +40,7 @@ type Config struct {
 type Store struct {
 	model    *model.Model
 	readers  *pgxpool.Pool
-	writers  *pgxpool.Pool // one connection: the group under way
+	writers  *pgxpool.Pool // a connection for each lane
 	gets     *gets
 	queue    *store.Queue
 	info     store.Info
@@ -54,11 +54,19 @@ type Store struct {
 	reads   sync.Map // readKey → *sqltext.Statement
 	updates sync.Map // entity and fields → text
 	tracer  pgx.QueryTracer
-	doubt   *doubt // of the writer: a group of which nobody knows yet whether it was committed
+
+	doubting sync.Mutex
+	doubts   []*doubt // groups of which nobody knows yet whether they were committed, in their order
+
+	making  sync.Mutex // held by the lane that makes its group
+	telling sync.Mutex // one group's changes at a time
 
 	groups, groupWrites counter
 	closed              sync.Once
-	done                chan struct{} // closed when the writer has ended
+	done                chan struct{}   // closed when the lanes have ended
+	life                context.Context // of what is asked after its group, until Close
+	end                 context.CancelFunc
+	work                sync.WaitGroup // likewise
 	broken              chan struct{}
 }
 
@@ -91,6 +99,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		books: map[*model.Family]*sqltext.Books{}, bulk: map[*model.Entity]*bulk{}, families: map[*model.Family]*familyBulk{},
 		tracer: c.tracer, done: make(chan struct{}), broken: make(chan struct{}),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.gets = newGets(s, c.Readers)
 	for _, f := range c.Model.Families {
 		s.books[f], s.families[f] = sqltext.BooksOf(f), newFamilyBulk(f)
@@ -99,6 +108,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.bulk[e] = newBulk(e)
 	}
 	if err := s.connect(ctx, base, c); err != nil {
+		s.end()
 		s.closePools()
 		return nil, err
 	}
@@ -134,7 +144,7 @@ func prepare(base *pgxpool.Config, timeout time.Duration) {
 
 func (s *Store) connect(ctx context.Context, base *pgxpool.Config, c Config) error {
 	readers, writers := base.Copy(), base.Copy()
-	readers.MaxConns, writers.MaxConns = int32(c.Readers), 1
+	readers.MaxConns, writers.MaxConns = int32(c.Readers), lanes
 	var err error
 	if s.readers, err = pgxpool.NewWithConfig(ctx, readers); err != nil {
 		return unreachable(err)
@@ -215,6 +225,8 @@ func (s *Store) Close() error {
 	s.closed.Do(func() {
 		s.queue.Close(fault.New(fault.Unavailable, "The store is closed."), false)
 		<-s.done
+		s.end()
+		s.work.Wait()
 		s.closePools()
 	})
 	return nil

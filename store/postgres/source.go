@@ -143,7 +143,11 @@ func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wa
 	batch.Queue("BEGIN")
 	locked := map[store.Partition]bool{}
 	busy = map[store.Partition]bool{}
-	for f, partitions := range plan.partitions {
+	for _, f := range s.model.Families { // in the order in which every node locks
+		partitions := plan.partitions[f]
+		if len(partitions) == 0 {
+			continue
+		}
 		b := s.families[f]
 		lock := b.lock
 		if !wait {

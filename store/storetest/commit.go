@@ -205,7 +205,7 @@ func aloneRunsAlone(b *bench) {
 	}
 }
 
-// hold occupies the store with a write that waits, and returns when it runs. The function lets it go.
+// hold occupies a partition with a write that waits, and returns when it runs. The function lets it go.
 func hold(b *bench, p store.Partition) (release func()) {
 	running, done := make(chan struct{}), make(chan struct{})
 	var once, end sync.Once
@@ -235,8 +235,8 @@ func queued(b *bench, n int) {
 }
 
 func endedContextIsTakenOut(b *bench) {
-	release := hold(b, b.account("held"))
 	p := b.account("p")
+	release := hold(b, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	ws := []*store.Write{
 		b.write(p, func(tx store.Tx) ([]byte, error) { b.Error("it ran"); return nil, nil }),
@@ -261,8 +261,8 @@ func endedContextIsTakenOut(b *bench) {
 
 func fullQueueRefuses(b *bench) {
 	b.reopen(store.Options{Queue: 3})
-	release := hold(b, b.account("held"))
 	p := b.account("p")
+	release := hold(b, p)
 	var ws []*store.Write
 	for i := range 5 {
 		ws = append(ws, b.write(p, func(tx store.Tx) ([]byte, error) {
