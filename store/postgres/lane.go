@@ -149,6 +149,9 @@ func (l *lane) transact(ws []*store.Write, wait bool, try int) (busy map[store.P
 			ran = append(ran, w)
 		}
 	}
+	if src.failed == nil {
+		src.failed = src.check()
+	}
 	if src.failed != nil {
 		s.rollback(conn)
 		return l.again(ran, src.failed, busy, try)
@@ -191,7 +194,8 @@ func (l *lane) again(ws []*store.Write, cause error, busy map[store.Partition]bo
 		return busy
 	}
 	for _, w := range ws {
-		l.transact([]*store.Write{w}, true, try+1) // it waits for its head, so it is not busy
+		for l.transact([]*store.Write{w}, true, try+1)[w.Partition] { // its head was made this moment
+		}
 	}
 	return busy
 }

@@ -1,13 +1,18 @@
 package postgres
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/sqltext"
 )
 
@@ -52,6 +57,66 @@ func TestScaleShowsWhatIsSent(t *testing.T) {
 	for _, sql := range found {
 		if !slices.Contains(made, sql) {
 			t.Errorf("docs/scale.md shows what is not sent:\n%s;", sql)
+		}
+	}
+}
+
+// TestNodesMakeAPartitionAtOnce lets nodes write first into the same partitions at the same time, some
+// under the same key: each write has the outcome that it would have had alone.
+func TestNodesMakeAPartitionAtOnce(t *testing.T) {
+	source, err := os.ReadFile("../../examples/shop/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Parse("shop.yaml", source, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := server.Database(t)
+	var nodes [3]*Store
+	for i := range nodes {
+		if nodes[i], err = Open(t.Context(), Config{URL: url, Model: m}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { nodes[i].Close() })
+	}
+	e := m.Entity("customer")
+	for round := range 30 {
+		p := store.Partition{Family: e.Family, Value: model.String(fmt.Sprintf("00000000-0000-7000-8000-%012d", round))}
+		ws := make([]*store.Write, len(nodes))
+		var all sync.WaitGroup
+		for i, n := range nodes {
+			w := &store.Write{Partition: p, ID: [16]byte{byte(round), byte(i)}, Now: time.Now()}
+			if round%2 == 0 { // each makes the row, or finds it made
+				w.Apply = func(tx store.Tx) ([]byte, error) {
+					row, err := tx.Get(e, nil)
+					if err == nil && row == nil {
+						values := make([]model.Value, len(e.Fields))
+						values[0] = p.Value
+						for _, f := range e.Fields[1:] {
+							if f.Type.Kind == model.KindInt {
+								values[f.Pos] = model.Int(1)
+							} else {
+								values[f.Pos] = model.String("x")
+							}
+						}
+						_, err = tx.Insert(e, values)
+					}
+					return []byte("done"), err
+				}
+			} else { // one and the same refusal is kept
+				w.Key = &store.Key{Hash: [32]byte{1, byte(round)}}
+				w.Apply = func(store.Tx) ([]byte, error) { return nil, fault.New(fault.MissingRow, "no") }
+				w.Refuse = func(error) []byte { return []byte("refused") }
+			}
+			ws[i] = w
+			all.Go(func() { n.Commit(t.Context(), w) })
+		}
+		all.Wait()
+		for _, w := range ws {
+			if r := w.Result; round%2 == 0 && (r.Err != nil || r.Version != 1) || round%2 == 1 && r.Err != nil && fault.CodeOf(r.Err) != fault.MissingRow {
+				t.Fatalf("round %d: %+v", round, r)
+			}
 		}
 	}
 }

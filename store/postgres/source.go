@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +26,33 @@ type source struct {
 	rows     map[*model.Entity]map[string]*model.Row
 	outcomes map[outcomeKey]*store.Outcome
 	counters map[counterKey]int64
-	failed   error // of a round trip: the group cannot go on
+	failed   error             // of a round trip: the group cannot go on
+	loose    []store.Partition // looked into behind the fetch, with no head to hold them as they are
+}
+
+// later notes that a partition is looked into in a round trip of its own.
+func (src *source) later(p store.Partition) {
+	if src.heads[p] == 0 && !slices.Contains(src.loose, p) {
+		src.loose = append(src.loose, p)
+	}
+}
+
+// errMade says that another node made a partition while this one looked into it.
+var errMade = errors.New("postgres: the partition was made meanwhile")
+
+// check fails where what was looked at in several round trips may be of before and after.
+func (src *source) check() error {
+	for _, p := range src.loose {
+		var version int64
+		err := src.conn.QueryRow(src.ctx, src.s.books[p.Family].Head, argument(p.Value)).Scan(&version)
+		switch {
+		case err == nil:
+			return errMade
+		case !errors.Is(err, pgx.ErrNoRows):
+			return err
+		}
+	}
+	return nil
 }
 
 type outcomeKey struct {
@@ -69,6 +96,7 @@ func (src *source) Get(p store.Partition, e *model.Entity, k []model.Value) (*mo
 	if row, ok := src.rows[e][name]; ok {
 		return row, nil
 	}
+	src.later(p)
 	args := make([]any, 0, 1+len(k))
 	args = append(args, argument(p.Value))
 	for _, v := range k {
@@ -95,6 +123,7 @@ func (src *source) remember(e *model.Entity, name string, row *model.Row) {
 
 // List gives rows that equal all conditions.
 func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
+	src.later(p)
 	fields := make([]*model.Field, len(equal))
 	args := []any{argument(p.Value)}
 	var null uint64
@@ -112,6 +141,7 @@ func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, 
 
 // Expired gives rows whose keep is over.
 func (src *source) Expired(p store.Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
+	src.later(p)
 	rows, err := collect(src.ctx, src.conn, e, sqltext.Expired(e), argument(p.Value), argument(keepBound(e, now)), limit)
 	return rows, src.fail(err)
 }
@@ -122,6 +152,7 @@ func (src *source) Counter(p store.Partition, e *model.Entity, f *model.Field) (
 	if n, ok := src.counters[k]; ok {
 		return n, nil
 	}
+	src.later(p)
 	var n int64
 	err := src.conn.QueryRow(src.ctx, src.s.books[p.Family].Counter, argument(p.Value), e.Name, f.Name).Scan(&n)
 	if err := src.fail(err); err != nil {
@@ -132,7 +163,7 @@ func (src *source) Counter(p store.Partition, e *model.Entity, f *model.Field) (
 }
 
 // fetch begins the group's transaction: one round trip that locks the heads and reads all that the
-// writes are known to look at. Partitions that another node holds are in busy.
+// writes are known to look at. Partitions that another node holds, or makes, are in busy.
 func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wait bool) (src *source, busy map[store.Partition]bool, err error) {
 	src = &source{
 		s: s, ctx: ctx, conn: conn, heads: map[store.Partition]uint64{}, rows: map[*model.Entity]map[string]*model.Row{},
@@ -162,7 +193,16 @@ func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wa
 				return err
 			})
 		})
-		batch.Queue(b.present, list).Query(func(rows pgx.Rows) error {
+		plan.queueOutcomes(batch, b, f, src)
+	}
+	for e, wanted := range plan.needs {
+		wanted.queue(batch, s.bulk[e], src)
+	}
+	plan.queueNumbers(batch, s, src)
+	// Last: a head that was not there at first and is now was made meanwhile by another node, so that
+	// what was read may be of before and after.
+	for f, partitions := range plan.partitions {
+		batch.Queue(s.families[f].present, array(&f.By.Type, partitions)).Query(func(rows pgx.Rows) error {
 			return eachRow(rows, func(raw [][]byte) error {
 				v, err := value(&f.By.Type, raw[0])
 				if p := (store.Partition{Family: f, Value: v}); !locked[p] {
@@ -171,12 +211,7 @@ func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wa
 				return err
 			})
 		})
-		plan.queueOutcomes(batch, b, f, src)
 	}
-	for e, wanted := range plan.needs {
-		wanted.queue(batch, s.bulk[e], src)
-	}
-	plan.queueNumbers(batch, s, src)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, nil, err
 	}

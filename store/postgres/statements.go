@@ -12,10 +12,13 @@ import (
 
 func compareValues(a, b store.Partition) int { return model.Compare(a.Value, b.Value) }
 
-// statements pipelines everything that a group has to store, and COMMIT.
+// statements pipelines everything that a group has to store, and COMMIT. Heads that are new come first:
+// no lock could be taken on them, so this is where nodes meet that make the same partition.
 func (s *Store) statements(g *store.Group) *pgx.Batch {
 	batch := &pgx.Batch{}
+	s.queueHeads(batch, g, true)
 	s.queueRows(batch, g)
+	s.queueHeads(batch, g, false)
 	s.queueBooks(batch, g)
 	batch.Queue("COMMIT")
 	return batch
@@ -128,32 +131,37 @@ type columns struct {
 	blobs      [3]pgtype.FlatArray[[]byte]
 }
 
-// queueBooks queues heads, changes, outcomes and counters.
-func (s *Store) queueBooks(batch *pgx.Batch, g *store.Group) {
-	put := func(of map[*model.Family]*columns, f *model.Family) *columns {
-		if of[f] == nil {
-			of[f] = &columns{}
-		}
-		return of[f]
+func put(of map[*model.Family]*columns, f *model.Family) *columns {
+	if of[f] == nil {
+		of[f] = &columns{}
 	}
-	made, raised := map[*model.Family]*columns{}, map[*model.Family]*columns{}
+	return of[f]
+}
+
+// queueHeads queues the heads that are new, or those that are there.
+func (s *Store) queueHeads(batch *pgx.Batch, g *store.Group, made bool) {
+	heads := map[*model.Family]*columns{}
 	for h := range g.Heads {
-		of := raised
-		if h.Before == 0 {
-			of = made
+		if (h.Before == 0) != made {
+			continue
 		}
-		c := put(of, h.Partition.Family)
+		c := put(heads, h.Partition.Family)
 		c.partitions = append(c.partitions, h.Partition.Value)
 		c.ints[0] = append(c.ints[0], int64(h.Partition.Family.Bucket(h.Partition.Value)))
 		c.ints[1] = append(c.ints[1], int64(h.After))
 		c.ints[2] = append(c.ints[2], s.options.Start(h.Partition.Family))
 	}
-	for f, c := range made {
-		batch.Queue(s.families[f].headInsert, array(&f.By.Type, c.partitions), c.ints[0], c.ints[1], c.ints[2])
+	for f, c := range heads {
+		if made {
+			batch.Queue(s.families[f].headInsert, array(&f.By.Type, c.partitions), c.ints[0], c.ints[1], c.ints[2])
+		} else {
+			batch.Queue(s.families[f].headUpdate, array(&f.By.Type, c.partitions), c.ints[1])
+		}
 	}
-	for f, c := range raised {
-		batch.Queue(s.families[f].headUpdate, array(&f.By.Type, c.partitions), c.ints[1])
-	}
+}
+
+// queueBooks queues changes, outcomes and counters.
+func (s *Store) queueBooks(batch *pgx.Batch, g *store.Group) {
 	changes := map[*model.Family]*columns{}
 	for _, ch := range g.Changes() {
 		c := put(changes, ch.Partition.Family)

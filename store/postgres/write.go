@@ -58,13 +58,14 @@ func refusedByServer(err error) bool {
 func retriable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return false
+		return errors.Is(err, errMade)
 	}
 	switch pg.Code {
 	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
 		return true
 	}
-	return pg.Code == "23505" && strings.HasPrefix(pg.TableName, "partita_head_") // another node made the partition first
+	// Another node made the partition first, or kept the outcome of the same key in one that nobody made.
+	return pg.Code == "23505" && (strings.HasPrefix(pg.TableName, "partita_head_") || strings.HasPrefix(pg.TableName, "partita_outcome_"))
 }
 
 // failure turns an error of the driver into a fault. nil stays nil, a fault stays as it is.
