@@ -13,8 +13,7 @@ var pageHead string
 // class names a verdict for the page's colours.
 var class = map[Verdict]string{Kept: "kept", Broken: "broken", NotRun: "notrun"}
 
-// page writes HTML. Package html/template would do, but a program that holds it is 13 MiB larger: it
-// calls methods by name, so the linker must keep every method there is.
+// page writes HTML: what the one page needs of it.
 type page struct{ strings.Builder }
 
 // put writes markup with texts in it, which are escaped.

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// page writes HTML. Package html/template would do, but a program that holds it is 13 MiB larger: it
-// calls methods by name, so the linker must keep every method there is.
+// page writes HTML: what the one page needs of it.
 type page struct{ strings.Builder }
 
 // put writes markup with texts in it, which are escaped.
