@@ -30,6 +30,9 @@ func main() {
 		os.Exit(1)
 	}
 	t := newTally(os.Stdout)
+	if slices.Contains(os.Args[1:], "./...") {
+		t.expected = servers
+	}
 	t.follow(out)
 	failed := cmd.Wait() != nil
 	if !t.close(time.Since(start)) || failed {
@@ -43,14 +46,22 @@ type event struct {
 	Elapsed                                                float64
 }
 
+// servers are what a run of all packages must have been against. Packages say so in a line of their own
+// that begins with ranAgainst.
+var servers = []string{"PostgreSQL", "Redis"}
+
+const ranAgainst = "ran against "
+
 // tally follows one run.
 type tally struct {
-	w       io.Writer
-	output  map[string][]string // of running tests and packages, by "package test"
-	skipped map[string][]string
-	failed  []string
-	passed  int
-	tested  int // packages
+	expected []string // servers without which the run fails
+	against  []string // what ran, each once
+	w        io.Writer
+	output   map[string][]string // of running tests and packages, by "package test"
+	skipped  map[string][]string
+	failed   []string
+	passed   int
+	tested   int // packages
 }
 
 func newTally(w io.Writer) *tally {
@@ -79,6 +90,9 @@ func (t *tally) line(line string) {
 	id := strings.TrimSpace(cmp.Or(e.Package, e.ImportPath) + " " + e.Test)
 	switch e.Action {
 	case "output", "build-output":
+		if what, ok := strings.CutPrefix(strings.TrimSpace(e.Output), ranAgainst); ok && e.Test == "" && !slices.Contains(t.against, what) {
+			t.against = append(t.against, what)
+		}
 		t.output[id] = append(t.output[id], e.Output)
 	case "pass", "fail", "skip":
 		t.end(e, id)
@@ -123,7 +137,17 @@ func (t *tally) close(took time.Duration) bool {
 	for _, id := range t.failed {
 		fmt.Fprintln(t.w, "FAILED:", id)
 	}
-	well := len(t.failed) == 0 && len(t.skipped) == 0 && t.passed > 0
+	missing := 0
+	for _, what := range slices.Sorted(slices.Values(t.against)) {
+		fmt.Fprintln(t.w, "ran against", what)
+	}
+	for _, want := range t.expected {
+		if !slices.ContainsFunc(t.against, func(what string) bool { return strings.HasPrefix(what, want) }) {
+			missing++
+			fmt.Fprintf(t.w, "NOT RUN, which counts as failed: tests against %s\n", want)
+		}
+	}
+	well := len(t.failed) == 0 && len(t.skipped) == 0 && missing == 0 && t.passed > 0
 	word := "PASS"
 	if !well {
 		word = "FAIL"

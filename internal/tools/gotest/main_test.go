@@ -43,3 +43,28 @@ func TestTally(t *testing.T) {
 		})
 	}
 }
+
+func TestServersThatRan(t *testing.T) {
+	const events = `{"Action":"output","Package":"p","Output":"ran against PostgreSQL 15.18\n"}
+{"Action":"output","Package":"q","Output":"ran against PostgreSQL 15.18\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}`
+	for _, tt := range []struct {
+		expected []string
+		well     bool
+		want     string
+	}{
+		{[]string{"PostgreSQL"}, true, "ran against PostgreSQL 15.18\nPASS"},
+		{[]string{"PostgreSQL", "Redis"}, false, "NOT RUN, which counts as failed: tests against Redis"},
+	} {
+		var out strings.Builder
+		y := newTally(&out)
+		y.expected = tt.expected
+		y.follow(strings.NewReader(events))
+		if well := y.close(time.Second); well != tt.well || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("well = %v, and %q is wanted in:\n%s", well, tt.want, out.String())
+		}
+		if strings.Count(out.String(), "ran against PostgreSQL") != 1 {
+			t.Errorf("not said once:\n%s", out.String())
+		}
+	}
+}
