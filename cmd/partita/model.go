@@ -15,6 +15,15 @@ import (
 
 // readModel reads and checks a model file.
 func readModel(path string) (*model.Model, error) {
+	source, err := readSource(path)
+	if err != nil {
+		return nil, err
+	}
+	return model.Parse(path, source, os.LookupEnv)
+}
+
+// readSource reads a model file as it is.
+func readSource(path string) ([]byte, error) {
 	source, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -22,7 +31,7 @@ func readModel(path string) (*model.Model, error) {
 	case err != nil:
 		return nil, usage{fmt.Errorf("the model cannot be read: %w", err)}
 	}
-	return model.Parse(path, source, os.LookupEnv)
+	return source, nil
 }
 
 // cutPrefix takes the library's own prefix from a message.

@@ -17,6 +17,7 @@ import (
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/model"
 )
 
 // data says where the store is.
@@ -84,7 +85,8 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readModel(k.File); err != nil { // says what to do about a missing file
+	source, err := readSource(k.File)
+	if err != nil {
 		return err
 	}
 	hooks, err := webhooks(k.WebhookAllow)
@@ -97,13 +99,16 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		debug.SetGCPercent(200)
 	}
 	app, err := partita.Open(partita.Config{
-		Model: k.File, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
+		Model: k.File, ModelSource: source, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
 		Auth:        partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
 		Webhooks:    hooks,
 		SharedCache: k.Cache, SharedCacheTimeout: k.CacheTimeout,
 		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), RequestTimeout: k.Timeout, TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {
+		if _, ok := errors.AsType[*model.Complaints](err); ok {
+			return err
+		}
 		return usage{err}
 	}
 	for _, w := range app.Model().Writes {
@@ -117,6 +122,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if k.LogFormat == "text" && level <= slog.LevelInfo {
 		k.welcome(c, app)
 	}
+	debug.FreeOSMemory() // reading the model took more than serving it does
 	return app.Run(ctx)
 }
 
