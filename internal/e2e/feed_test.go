@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ const chatSecret = "a secret of the tests, 32 bytes."
 func chat(t *testing.T, storeURL string) string {
 	t.Helper()
 	app, err := partita.Open(partita.Config{
-		Model: "../../examples/chat/chat.yaml", DataDir: t.TempDir(), Store: storeURL, Auth: partita.Auth{Secret: []byte(chatSecret)},
+		Model: "chat.yaml", ModelSource: []byte(chatModel(t)), DataDir: t.TempDir(), Store: storeURL, Auth: partita.Auth{Secret: []byte(chatSecret)},
 		Listen: "127.0.0.1:0", Admin: partita.None,
 	})
 	if err != nil {
@@ -36,6 +37,16 @@ func chat(t *testing.T, storeURL string) string {
 		}
 	})
 	return "http://" + app.Addr()
+}
+
+// chatModel is the example with room for more messages than people write.
+func chatModel(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile("../../examples/chat/chat.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(string(source), "rate: 5/s, burst: 20", "rate: 1k/s, burst: 10000", 1)
 }
 
 func bearer(t *testing.T, sub string, ttl time.Duration) string {

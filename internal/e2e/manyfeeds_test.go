@@ -19,12 +19,7 @@ func TestManyFeeds(t *testing.T) {
 	if soak() {
 		n, idle = 10_000, 70*time.Second
 	}
-	source, err := os.ReadFile("../../examples/chat/chat.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	model := strings.Replace(string(source), "rate: 5/s, burst: 20", "rate: 1k/s, burst: 10000", 1)
-	p := &process{Source: model, Dir: t.TempDir()}
+	p := &process{Source: chatModel(t), Dir: t.TempDir()}
 	p.start(t)
 	key, err := auth.DevKey(p.Dir)
 	if err != nil {

@@ -66,7 +66,11 @@ func (f *Follower) Run(ctx context.Context, after uint64) error {
 		case <-f.Stop:
 			return ErrStop
 		case n := <-tap.notes:
-			last, err = f.hear(ctx, last, n)
+			if tap.missed.Swap(false) {
+				last, err = f.catchUp(ctx, last)
+			} else {
+				last, err = f.hear(ctx, last, n)
+			}
 		case <-beat.C:
 			if last, err = f.beat(ctx, last); err == nil {
 				sound = time.Now()

@@ -22,9 +22,18 @@ reads: {line: {get: line}}
 feeds: {live: {of: [line]}}
 `
 
-// While the service is in trouble a feed goes on, and its reader misses nothing and sees nothing before it
-// is known that they may; it ends when they must not.
-func TestAFeedOutlivesTrouble(t *testing.T) {
+// scene is one room of a store, and how to say something there.
+type scene struct {
+	*sqlite.Store
+	hub  *feed.Hub
+	feed *model.Feed
+	line *model.Entity
+	room store.Partition
+	t    *testing.T
+}
+
+func open(t *testing.T) *scene {
+	t.Helper()
 	m, err := model.Parse("rooms.yaml", []byte(rooms), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
@@ -34,27 +43,62 @@ func TestAFeedOutlivesTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { s.Close() })
 	e := m.Entity("line")
-	p := store.Partition{Family: e.Family, Value: model.String("tea")}
-	say := func() {
-		t.Helper()
-		var id [16]byte
-		w := &store.Write{Partition: p, ID: id, Now: time.Now(), Apply: func(tx store.Tx) ([]byte, error) {
-			seq, err := tx.Next(e, e.Key[0])
-			if err == nil {
-				_, err = tx.Insert(e, []model.Value{p.Value, model.Int(seq), model.String("hello")})
-			}
-			return nil, err
-		}}
-		if s.Commit(t.Context(), w); w.Result.Err != nil {
-			t.Fatal(w.Result.Err)
+	return &scene{s, hub, m.Feeds[0], e, store.Partition{Family: e.Family, Value: model.String("tea")}, t}
+}
+
+func (p *scene) say() {
+	p.t.Helper()
+	w := &store.Write{Partition: p.room, Now: time.Now(), Apply: func(tx store.Tx) ([]byte, error) {
+		seq, err := tx.Next(p.line, p.line.Key[0])
+		if err == nil {
+			_, err = tx.Insert(p.line, []model.Value{p.room.Value, model.Int(seq), model.String("hello")})
+		}
+		return nil, err
+	}}
+	if p.Commit(p.t.Context(), w); w.Result.Err != nil {
+		p.t.Fatal(w.Result.Err)
+	}
+}
+
+// A reader who was slow for a moment sees all, although more happened meanwhile than waits for one
+// reader, and nothing after that.
+func TestAFeedWithoutRoomMissesNothing(t *testing.T) {
+	p := open(t)
+	const changes = 200
+	sent, ended := make(chan uint64), make(chan error, 1) // the reader takes nothing so far
+	f := &feed.Follower{Log: p, Hub: p.hub, Feed: p.feed, Place: p.room, Beat: time.Hour,
+		Check: func(context.Context) error { return nil }, Alive: func(uint64) error { return nil },
+		Send: func(version uint64, _ []byte) error { sent <- version; return nil }}
+	ctx, stop := context.WithCancel(t.Context())
+	p.say()
+	go func() { ended <- f.Run(ctx, 0) }()
+	if v := <-sent; v != 1 {
+		t.Fatal(v)
+	}
+	for range changes {
+		p.say()
+	}
+	for want := uint64(2); want <= changes+1; want++ {
+		if v := <-sent; v != want {
+			t.Fatalf("version %d came where %d was next", v, want)
 		}
 	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// While the service is in trouble a feed goes on, and its reader misses nothing and sees nothing before it
+// is known that they may; it ends when they must not.
+func TestAFeedOutlivesTrouble(t *testing.T) {
+	p := open(t)
 	var trouble, gone atomic.Bool
 	asked, sent, ended := make(chan bool, 1000), make(chan uint64, 10), make(chan error, 1)
 	f := &feed.Follower{
-		Log: s, Hub: hub, Feed: m.Feeds[0], Place: p, Looks: map[*model.Entity]bool{e: true}, Beat: 20 * time.Millisecond,
+		Log: p, Hub: p.hub, Feed: p.feed, Place: p.room, Looks: map[*model.Entity]bool{p.line: true}, Beat: 20 * time.Millisecond,
 		Check: func(context.Context) error {
 			asked <- true
 			switch {
@@ -69,13 +113,13 @@ func TestAFeedOutlivesTrouble(t *testing.T) {
 		Alive: func(uint64) error { return nil },
 	}
 	go func() { ended <- f.Run(t.Context(), 0) }()
-	say()
+	p.say()
 	if v := <-sent; v != 1 {
 		t.Fatal(v)
 	}
 	trouble.Store(true)
-	say()
-	say()
+	p.say()
+	p.say()
 	for range 5 { // times that it was tried in vain
 		<-asked
 	}
