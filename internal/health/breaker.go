@@ -68,10 +68,10 @@ func NewBreaker(c BreakerConfig) *Breaker {
 	return b
 }
 
-// Away tells why the dependency is not to be asked, and since when; nil while it is.
-func (b *Breaker) Away() (cause error, since time.Time) { //nolint:revive // the cause is not this call's error
+// Away tells since when the dependency is not to be asked, and why; nil while it is.
+func (b *Breaker) Away() (since time.Time, cause error) {
 	s := b.spell.Load()
-	return s.cause, s.since
+	return s.since, s.cause
 }
 
 // begin counts a call. The context ends when the dependency is found to be away; nil: it is away already,

@@ -93,7 +93,7 @@ func TestBreakerOpensByAProbeAndClosesByProbes(t *testing.T) {
 		if made, _ := call(ctx, d, b); made {
 			t.Error("a call of what is away")
 		}
-		if cause, _ := b.Away(); cause == nil {
+		if _, cause := b.Away(); cause == nil {
 			t.Error("it is not said to be away")
 		}
 		d.trouble.Store(nil)

@@ -146,7 +146,7 @@ func (g *Guard) read(err error) error {
 		return err
 	}
 	g.late.Add(1)
-	if cause, _ := g.reads.Away(); cause != nil {
+	if _, cause := g.reads.Away(); cause != nil {
 		return g.refusal(g.reads, noAnswer)
 	}
 	return err
@@ -192,7 +192,7 @@ func (g *Guard) Changes(ctx context.Context, p store.Partition, after uint64, li
 
 // Stats implements store.Store. It is not counted: figures are for people.
 func (g *Guard) Stats(ctx context.Context) (store.Stats, error) {
-	if cause, _ := g.reads.Away(); cause != nil {
+	if _, cause := g.reads.Away(); cause != nil {
 		return store.Stats{}, g.refusal(g.reads, "The store is away.")
 	}
 	return g.Store.Stats(ctx)
@@ -218,7 +218,7 @@ func (g *Guard) Commit(ctx context.Context, ws ...*store.Write) {
 	}
 	g.Store.Commit(ctx, ws...)
 	g.writes.end(g.judge(ws))
-	if cause, _ := g.writes.Away(); cause == nil {
+	if _, cause := g.writes.Away(); cause == nil {
 		return
 	}
 	for _, w := range ws {
@@ -271,7 +271,7 @@ func (g *Guard) filled() {
 // refusal is what a caller is told while the store is away. The longer that is so, the later callers are
 // asked to come again, each at another time.
 func (g *Guard) refusal(b *Breaker, text string) error {
-	cause, since := b.Away()
+	since, cause := b.Away()
 	err := fault.Wrap(fault.Unavailable, cause, "%s", text)
 	least := min(max(time.Since(since)/4, time.Second), 15*time.Second)
 	err.RetryAfter = least + rand.N(2*least)

@@ -30,8 +30,8 @@ func (g *Guard) say() {
 	default:
 	}
 	now := time.Now()
-	unread, _ := g.reads.Away()
-	unwritten, _ := g.writes.Away()
+	_, unread := g.reads.Away()
+	_, unwritten := g.writes.Away()
 	late := g.late.Load()
 	switch {
 	case unread != nil || unwritten != nil:
