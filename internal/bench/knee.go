@@ -37,7 +37,7 @@ func (p *Probe) Hold(ctx context.Context, rate float64, d time.Duration, names [
 	p.phases++
 	before := p.CPU()
 	r, err := p.Generator.Run(ctx, load.Phase{For: d, Seed: p.Seed + p.phases, Streams: []load.Stream{{
-		Name: "all", Rate: rate, Patterns: names, Partition: -1, Connections: p.Connections, Patience: p.Patience(), Within: p.Within,
+		Name: "all", Rate: rate, Patterns: names, Partition: -1, Connections: p.Connections, Ready: p.Connections, Patience: p.Patience(), Within: p.Within,
 	}}})
 	machine := r.Took.Seconds() * float64(runtime.NumCPU())
 	return r, Shares{Service: share((p.CPU() - before).Seconds(), machine), Load: share(r.CPU.Seconds(), machine)}, err

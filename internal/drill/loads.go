@@ -27,7 +27,7 @@ func (e *env) like(like func(*load.Pattern) bool) (names []string) {
 
 // base is the load that goes on through a whole drill: always the first stream.
 func (s *scene) base(rate float64) load.Stream {
-	return load.Stream{Name: "base", Rate: rate, Patterns: s.names, Partition: -1, Connections: connections, Patience: s.patience(), Within: s.Within, Log: load.LogAll}
+	return load.Stream{Name: "base", Rate: rate, Patterns: s.names, Partition: -1, Connections: connections, Ready: connections, Patience: s.patience(), Within: s.Within, Log: load.LogAll}
 }
 
 // mostSteady bounds the base load where the trouble is not about load: enough to judge by, and not so
@@ -77,6 +77,7 @@ func (s *scene) crowd() int {
 func surge(s *scene, times float64, tries int) []load.Stream {
 	base := s.base(0.8 * s.report.Knee)
 	base.Tries, base.Connections = tries, s.crowd()
+	base.Ready = base.Connections / 2
 	more := base
 	more.Name, more.Rate = fmt.Sprintf("up to %g×", times), (times-0.8)*s.report.Knee
 	more.From, more.To, more.Log = s.begin, s.end, load.LogWrites
@@ -90,5 +91,6 @@ func spike(s *scene) []load.Stream {
 	more := s.base(12 * s.report.Knee)
 	more.Name, more.Patterns, more.From, more.To, more.Log = "bulk", s.like(bulk), s.begin, s.end, load.LogWrites
 	more.Connections = s.crowd()
+	more.Ready = more.Connections / 2
 	return []load.Stream{base, more}
 }

@@ -86,6 +86,9 @@ func (s *scene) play(ctx context.Context) error {
 	s.began = s.result.Began
 	off := s.began.Sub(start.Round(0).UTC())
 	s.struck, s.mended = s.struck-off, s.mended-off
+	if s.drill.strike == nil { // the load itself is the trouble
+		s.struck, s.mended = s.begin, s.end
+	}
 	return errors.Join(err, troubled)
 }
 

@@ -3,7 +3,6 @@ package load
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +20,7 @@ type line struct {
 	at        int      // the one in use; after a failure the next
 	conn      net.Conn
 	in        *bufio.Reader
+	request   []byte // scratch
 	answer    answer
 }
 
@@ -57,17 +57,8 @@ func (l *line) ask(request []byte, deadline time.Time) error {
 
 func (l *line) once(request []byte, deadline time.Time) error {
 	if l.conn == nil {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		defer cancel()
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", l.addresses[l.at])
-		if err != nil {
+		if err := l.connect(deadline); err != nil {
 			return err
-		}
-		l.conn = c
-		if l.in == nil {
-			l.in = bufio.NewReaderSize(c, 8<<10)
-		} else {
-			l.in.Reset(c)
 		}
 	}
 	if err := l.conn.SetDeadline(deadline); err != nil {
@@ -77,6 +68,20 @@ func (l *line) once(request []byte, deadline time.Time) error {
 		return err
 	}
 	return l.read()
+}
+
+func (l *line) connect(deadline time.Time) error {
+	c, err := net.DialTimeout("tcp", l.addresses[l.at], time.Until(deadline))
+	if err != nil {
+		return err
+	}
+	l.conn = c
+	if l.in == nil {
+		l.in = bufio.NewReaderSize(c, 4<<10)
+	} else {
+		l.in.Reset(c)
+	}
+	return nil
 }
 
 func (l *line) drop() {

@@ -32,6 +32,9 @@ type Stream struct {
 	// Connections bounds how many requests are under way. What finds none free waits, and that counts:
 	// to a service that is overloaded the load is no overload beyond that.
 	Connections int
+	// Ready is how many of them are there before anything arrives, as those of callers who have been
+	// there for a while.
+	Ready int
 	// Patience is when a caller gives up: also what found no connection until then is counted.
 	Patience time.Duration
 	// Within is what counts as an answer in time where the pattern declares no objective.

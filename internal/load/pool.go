@@ -7,7 +7,7 @@ import "sync"
 // there are as many connections as it takes and no more, as callers have them.
 type pool struct {
 	most  int
-	serve func(number int, first arrival) // drives a connection until take says that there is no more
+	serve func(number int, first arrival) // drives a new connection until take says that there is no more
 
 	mu      sync.Mutex
 	idle    []int          // numbers of those that are free
@@ -15,6 +15,15 @@ type pool struct {
 	waiting []arrival
 	closed  bool
 	work    sync.WaitGroup
+}
+
+// open adds a connection that is there already, and is driven by serve.
+func (p *pool) open(serve func(number int)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	number := len(p.wake)
+	p.wake = append(p.wake, make(chan arrival, 1))
+	p.work.Go(func() { serve(number) })
 }
 
 // give hands over an arrival.

@@ -76,6 +76,9 @@ type flow struct {
 	rand     *rand.Rand
 	next     time.Duration
 	pool     pool
+	slice    time.Duration
+	seed     uint64
+	began    atomic.Pointer[time.Time]
 
 	mu     sync.Mutex
 	result StreamResult
@@ -146,11 +149,19 @@ func (r *runner) run(ph Phase) (Result, error) {
 		}
 	}
 	before := ownCPU()
+	for _, f := range flows {
+		f.slice, f.seed = slice, ph.Seed
+		f.pool = pool{most: f.Connections, serve: func(n int, first arrival) {
+			l := &line{addresses: f.r.addresses, at: n % len(f.r.addresses)}
+			defer l.drop()
+			f.one(l, first)
+			f.serve(l, n)
+		}}
+		f.ready()
+	}
 	began := time.Now()
 	for _, f := range flows {
-		f.pool = pool{most: f.Connections, serve: func(n int, first arrival) {
-			f.serve(n, first, began, slice, rand.New(rand.NewPCG(ph.Seed, uint64(n))))
-		}}
+		f.began.Store(&began)
 	}
 	behind := dispatch(flows, began, ph.For)
 	for _, f := range flows {
@@ -189,40 +200,62 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duratio
 	}
 }
 
-// serve drives one connection of a stream.
-func (f *flow) serve(number int, a arrival, began time.Time, slice time.Duration, pause *rand.Rand) {
-	l := &line{addresses: f.r.addresses, at: number % len(f.r.addresses)}
-	defer l.drop()
-	var request []byte
-	for more := true; more; a, more = f.pool.take(number) {
-		p := &f.patterns[a.pattern]
-		deadline := began.Add(a.at + f.Patience)
-		n := Note{Pattern: f.places[a.pattern], Draw: a.draw}
-		class, stale := Unsent, false
-		for try := range max(1, f.Tries) {
-			if !time.Now().Before(deadline) {
-				break
-			}
-			if try > 0 {
-				time.Sleep(50*time.Millisecond + time.Duration(pause.Int64N(int64(100*time.Millisecond))))
-			} else {
-				request = f.request(request[:0], p, a, &n)
-			}
-			n.Sent = time.Since(began)
-			err := l.ask(request, deadline)
-			n.Done = time.Since(began)
-			class = f.judge(p, l, err, n.Done-a.at)
-			stale = err == nil && l.answer.stale
-			if class <= Quota || class == Wrong {
-				break
-			}
+// ready opens the connections that the stream is to have before anything arrives, one after the other:
+// a thousand callers who all connect in the same moment are another matter than a thousand requests.
+func (f *flow) ready() {
+	for n := range min(f.Ready, f.Connections) {
+		l := &line{addresses: f.r.addresses, at: n % len(f.r.addresses)}
+		if l.connect(time.Now().Add(time.Second)) != nil {
+			return // whoever comes first finds out
 		}
-		n.At, n.Class, n.Stream = a.at, class, f.at
-		if err := class == Unanswered || class == Unsent || class == Failed && l.answer.status < 500; !err {
+		f.pool.open(func(number int) {
+			defer l.drop()
+			f.serve(l, number)
+		})
+	}
+}
+
+// serve drives one connection of a stream.
+func (f *flow) serve(l *line, number int) {
+	for {
+		a, more := f.pool.take(number)
+		if !more {
+			return
+		}
+		f.one(l, a)
+	}
+}
+
+// one carries out one request.
+func (f *flow) one(l *line, a arrival) {
+	began := *f.began.Load()
+	p := &f.patterns[a.pattern]
+	deadline := began.Add(a.at + f.Patience)
+	n := Note{Pattern: f.places[a.pattern], Draw: a.draw, At: a.at, Stream: f.at}
+	class, stale := Unsent, false
+	for try := range max(1, f.Tries) {
+		if !time.Now().Before(deadline) {
+			break
+		}
+		if try > 0 {
+			time.Sleep(50*time.Millisecond + time.Duration(hash(f.seed, a.draw.Pick, uint64(try))%uint64(100*time.Millisecond)))
+		} else {
+			l.request = f.request(l.request[:0], p, a, &n)
+		}
+		n.Sent = time.Since(began)
+		err := l.ask(l.request, deadline)
+		n.Done = time.Since(began)
+		class = f.judge(p, l, err, n.Done-a.at)
+		stale = err == nil && l.answer.stale
+		if err == nil {
 			n.note(&l.answer)
 		}
-		f.record(a, class, time.Since(began)-a.at, int(a.at/slice), stale, f.logs(p, class), n)
+		if class <= Quota || class == Wrong {
+			break
+		}
 	}
+	n.Class = class
+	f.record(a, time.Since(began)-a.at, stale, f.logs(p, class), n)
 }
 
 // logs tells whether a Note is kept of a request.
@@ -297,21 +330,22 @@ func (n *Note) note(a *answer) {
 	n.Operation = string(a.place)
 }
 
-func (f *flow) record(a arrival, c Class, took time.Duration, slice int, stale, log bool, n Note) {
+// record counts what became of a request.
+func (f *flow) record(a arrival, took time.Duration, stale, log bool, n Note) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := &f.result.Patterns[a.pattern]
-	p.Counts[c]++
-	if c <= Refused {
+	p.Counts[n.Class]++
+	if n.Class <= Refused {
 		p.Latency.Add(took)
 	}
-	if c != Unsent {
+	if n.Class != Unsent {
 		p.Longest = max(p.Longest, took)
 	}
-	if slice < len(f.result.Slices) {
-		s := &f.result.Slices[slice]
-		s.Counts[c]++
-		if c <= Refused {
+	if at := int(a.at / f.slice); at < len(f.result.Slices) {
+		s := &f.result.Slices[at]
+		s.Counts[n.Class]++
+		if n.Class <= Refused {
 			s.Worst = max(s.Worst, took)
 		}
 		if stale {
