@@ -45,10 +45,7 @@ func breaks(c Config, now *Forecast) []Break {
 	steps := int(math.Round(math.Log10(most/least) * perDecade))
 	for k := range steps + 1 {
 		c.Growth = least * math.Pow(10, float64(k)/perDecade)
-		f, err := at(c)
-		if err != nil {
-			continue
-		}
+		f := at(c)
 		for i, l := range list {
 			demand, bound := l.of(f)
 			used := demand.Value / bound

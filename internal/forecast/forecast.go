@@ -97,16 +97,13 @@ func Make(c Config) (*Forecast, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	f, err := at(c)
-	if err != nil {
-		return nil, err
-	}
+	f := at(c)
 	f.Breaks = breaks(c, f)
 	return f, nil
 }
 
 // at is the forecast without a look at what breaks.
-func at(c Config) (*Forecast, error) {
+func at(c Config) *Forecast {
 	store := "SQLite"
 	if c.Postgres {
 		store = "PostgreSQL"
@@ -120,7 +117,7 @@ func at(c Config) (*Forecast, error) {
 	p.backlog()
 	p.nodes()
 	p.premises()
-	return p.out, nil
+	return p.out
 }
 
 func (c *Config) fill() error {

@@ -21,11 +21,7 @@ func Page(c Config) ([]byte, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	plots, err := curves(c, f)
-	if err != nil {
-		return nil, err
-	}
-	return []byte(write(f, plots)), nil
+	return []byte(write(f, curves(c, f))), nil
 }
 
 // plot is one picture.
@@ -36,15 +32,12 @@ type plot struct {
 
 // curves draws needs over growth, from what the model expects to 10,000 times of it, and throughput
 // over concurrency where that was measured.
-func curves(c Config, f *Forecast) ([]plot, error) {
+func curves(c Config, f *Forecast) []plot {
 	var x []float64
 	var commits, store, data, nodes, hits []float64
 	for k := range 41 {
 		c.Growth = math.Pow(10, float64(k)/10)
-		g, err := at(c)
-		if err != nil {
-			return nil, err
-		}
+		g := at(c)
 		reach := 0.0
 		for _, r := range g.Reads {
 			reach += r.Store.Value
@@ -70,7 +63,7 @@ func curves(c Config, f *Forecast) ([]plot, error) {
 		plots = append(plots, plot{"Throughput over concurrency", "the Universal Scalability Law, and what was measured (dots)",
 			draw(n, s.Upto*1.5, unit("%.3g"), perSecond, false, append([]line{{"law", law}}, dots(s, n)...)...)})
 	}
-	return plots, nil
+	return plots
 }
 
 // line is one curve; where its name is "" its points are dots.

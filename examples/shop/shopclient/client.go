@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,9 +131,7 @@ func (c *Client) open(ctx context.Context, r *request, body []byte) (*http.Respo
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range r.header {
-		q.Header[name] = values
-	}
+	maps.Copy(q.Header, r.header)
 	if body != nil {
 		q.Header.Set("Content-Type", "application/json")
 	}
