@@ -90,12 +90,12 @@ type stream struct {
 	took        []time.Duration
 }
 
-func (s *stream) p99() time.Duration {
-	if len(s.took) == 0 {
+func (x *stream) p99() time.Duration {
+	if len(x.took) == 0 {
 		return 0
 	}
-	slices.Sort(s.took)
-	return s.took[len(s.took)*99/100]
+	slices.Sort(x.took)
+	return x.took[len(x.took)*99/100]
 }
 
 // offer sends requests without waiting for answers, and counts those that were asked after from.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,7 @@ func (b *run) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.mix = load.NewMix(m, c.Accepts)
-	b.generator, err = load.Start(c, b.Stage.Log, append(b.Stage.Program[:len(b.Stage.Program):len(b.Stage.Program)], "load")...)
+	b.generator, err = load.Start(c, b.Stage.Log, append(slices.Clip(b.Stage.Program), "load")...)
 	return err
 }
 

@@ -15,7 +15,7 @@ func overload(times, least float64) *drill {
 		name: fmt.Sprintf("overload %gx", times), what: fmt.Sprintf("%g times as many requests come as the service follows", times),
 		how: always("from outside: load"), hindered: never, streams: func(s *scene) []load.Stream { return surge(s, times, 1) },
 		judge: func(s *scene) []Promise {
-			return []Promise{s.goodput(times, least), s.admitted(), s.back()}
+			return []Promise{s.goodput(least), s.admitted(), s.back()}
 		},
 	}
 }
@@ -23,7 +23,7 @@ func overload(times, least float64) *drill {
 // goodput: as much is answered in time as without the overload, but for what refusing costs. If it
 // costs r of what answering does, (1 − rk)/(1 − r) of the peak is left at k times the load; and what
 // the generator takes of the machine is not there for the service.
-func (s *scene) goodput(times, least float64) Promise {
+func (s *scene) goodput(least float64) Promise {
 	during := s.mended - s.struck
 	var counts load.Counts
 	for _, stream := range s.result.Streams {
@@ -60,7 +60,7 @@ func (s *scene) refusal(c *load.Counts) float64 {
 
 // admitted: what is let in is answered about as fast as without the overload.
 func (s *scene) admitted() Promise {
-	before, during := s.of(s.calm(0)).latency, s.surged()
+	before, during := s.of(s.calm()).latency, s.surged()
 	a, b := before.Quantile(0.99), during.Quantile(0.99)
 	const floor = 50 * time.Millisecond // below this much nobody notices
 	return kept("what is let in is fast", "p99 at most twice that at 80 % load", b <= max(floor, 2*a), "p99 %s, at 80 %% load %s", b.Round(100*time.Microsecond), a.Round(100*time.Microsecond))

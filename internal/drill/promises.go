@@ -67,7 +67,7 @@ const steadyShare = 0.99
 
 // unchanged: the trouble is no trouble for callers.
 func (s *scene) unchanged() Promise {
-	before, during := s.of(s.calm(0)), s.of(s.trouble(0))
+	before, during := s.of(s.calm()), s.of(s.trouble(0))
 	return kept("callers notice nothing", "as many answers in time as before", during.answered() >= steadyShare*before.answered(),
 		"%.1f %% in time, before %.1f %%%s", 100*during.answered(), 100*before.answered(), whatElse(&during.counts))
 }
@@ -77,7 +77,7 @@ const backSoon = 5 * time.Second
 
 // back: after the trouble all is as before, soon, without a hand.
 func (s *scene) back() Promise {
-	before := s.of(s.calm(0)).answered()
+	before := s.of(s.calm()).answered()
 	const name = "back to normal"
 	bound := fmt.Sprintf("99 %% of the answers in time of before, within %s", backSoon)
 	const length = time.Second
@@ -196,7 +196,7 @@ func (s *scene) others() Promise {
 
 // neighbours: one hot partition is no matter for the others.
 func (s *scene) neighbours() Promise {
-	before, during := s.of(s.calm(0)), s.of(s.trouble(0))
+	before, during := s.of(s.calm()), s.of(s.trouble(0))
 	a, b := before.latency.Quantile(0.99), during.latency.Quantile(0.99)
 	// Below this much nobody notices, and a machine with other work makes as much by itself.
 	const floor = 20 * time.Millisecond

@@ -164,7 +164,7 @@ func (e *env) open(ctx context.Context) (err error) {
 	}
 	e.mix = load.NewMix(e.stage.Model, c.Accepts)
 	program := e.Stage.Program
-	if e.generator, err = load.Start(c, e.Stage.Log, append(program[:len(program):len(program)], "load")...); err != nil {
+	if e.generator, err = load.Start(c, e.Stage.Log, append(slices.Clip(program), "load")...); err != nil {
 		return err
 	}
 	if err := e.rehearse(ctx); err != nil {

@@ -46,7 +46,7 @@ func (e *env) carry(ctx context.Context, d *drill, o *Outcome) error {
 	if err := s.play(ctx); err != nil {
 		return err
 	}
-	if before := s.of(s.calm(0)); before.answered() < calmShare {
+	if before := s.of(s.calm()); before.answered() < calmShare {
 		o.Why = fmt.Sprintf("there was no calm before: %.0f %% of the requests were answered in time%s; let the machine do nothing else, or give a lower --knee",
 			100*before.answered(), whatElse(&before.counts))
 	} else {
@@ -171,8 +171,8 @@ func (s *scene) of(p part) (f figures) {
 }
 
 // calm, trouble and after are the parts of a scene. The first half second of the calm does not count.
-func (s *scene) calm(stream int) part {
-	return part{from: 500 * time.Millisecond, to: s.struck, stream: stream}
+func (s *scene) calm() part {
+	return part{from: 500 * time.Millisecond, to: s.struck}
 }
 
 func (s *scene) trouble(stream int) part { return part{from: s.struck, to: s.mended, stream: stream} }

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,10 +130,8 @@ func (w *watching) said(after time.Time, parts ...string) (time.Duration, string
 			continue
 		}
 		for _, c := range seen.parts {
-			for _, p := range parts {
-				if c.Name == p {
-					return seen.at.Sub(after), c.Name + ": " + c.Cause, true
-				}
+			if slices.Contains(parts, c.Name) {
+				return seen.at.Sub(after), c.Name + ": " + c.Cause, true
 			}
 		}
 	}

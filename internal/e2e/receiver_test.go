@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -49,10 +50,8 @@ func (h *heard) take(t *testing.T, body []byte, from string) {
 		h.events, h.ids = map[string]int{}, map[string][]string{}
 	}
 	h.events[name]++
-	for _, id := range h.ids[name] {
-		if id == e.ID {
-			return
-		}
+	if slices.Contains(h.ids[name], e.ID) {
+		return
 	}
 	if h.ids[name] = append(h.ids[name], e.ID); len(h.ids[name]) > 1 {
 		t.Errorf("%s: one event has the ids %v", from, h.ids[name])

@@ -86,7 +86,7 @@ func (l *line) connect(deadline time.Time) error {
 
 func (l *line) drop() {
 	if l.conn != nil {
-		l.conn.Close()
+		_ = l.conn.Close() // given up
 		l.conn = nil
 	}
 }

@@ -101,7 +101,7 @@ func (g *Generator) Run(ctx context.Context, p Phase) (Result, error) {
 }
 
 func (g *Generator) order(ctx context.Context, o order) (r reply, err error) {
-	defer context.AfterFunc(ctx, func() { g.cmd.Process.Kill() })() //nolint:errcheck // it may have ended already
+	defer context.AfterFunc(ctx, func() { g.cmd.Process.Kill() })()
 	if err := g.write.Encode(&o); err != nil {
 		return r, errors.Join(context.Cause(ctx), fmt.Errorf("the load's process has ended: %w", err))
 	}

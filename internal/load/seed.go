@@ -37,11 +37,11 @@ func (w *World) Seed(ctx context.Context, s store.Store) (rows int, err error) {
 // SeedEntity is Seed for one entity.
 func (w *World) SeedEntity(ctx context.Context, s store.Store, e *model.Entity) (int, error) {
 	out, in := io.Pipe()
-	go func() { in.CloseWithError(w.writeRows(in, e)) }() //nolint:errcheck // it never fails
+	go func() { in.CloseWithError(w.writeRows(in, e)) }()
 	refused := ""
 	sum, err := transfer.Import(ctx, transfer.ImportOptions{Model: w.Model, Store: s, Entity: e, Format: transfer.NDJSON, Source: out,
 		Refused: func(_ int, why string) error { refused = why; return nil }})
-	out.CloseWithError(errors.New("the import has ended")) //nolint:errcheck // it never fails
+	out.CloseWithError(errors.New("the import has ended"))
 	if err == nil && sum.Inserted+sum.Present == 0 && sum.Refused > 0 {
 		err = fmt.Errorf("no row could be made for %s: %s", e.Name, refused)
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -240,9 +241,7 @@ func (d *desk) overdue(ctx context.Context, lane string, now time.Time) error {
 			}
 		}
 		r := d.events.react(ctx, list)
-		for p, h := range r.held {
-			held[p] = h // of one that was held before only earlier ones were looked at
-		}
+		maps.Copy(held, r.held) // of one that was held before only earlier ones were looked at
 		for _, o := range r.done {
 			drop = append(drop, o.job)
 		}

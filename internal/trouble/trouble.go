@@ -181,7 +181,7 @@ func (d *Drill) tell(c net.Conn, in *bufio.Reader) {
 		_, err = in.ReadByte()
 	}
 	if err != nil {
-		c.Close()
+		_ = c.Close() // it is given up
 		delete(d.nodes, c)
 	}
 }
@@ -202,7 +202,7 @@ func (d *Drill) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for c := range d.nodes {
-		c.Close()
+		_ = c.Close() // nothing is left to tell them
 	}
 	clear(d.nodes)
 	if errors.Is(err, net.ErrClosed) {
