@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,10 +93,8 @@ func component(s observe.Snapshot, name string) health.Component {
 
 func effectOn(c health.Component, pattern string) string {
 	for _, e := range c.Effects {
-		for _, p := range append(append([]string{}, e.Reads...), e.Writes...) {
-			if p == pattern {
-				return e.How
-			}
+		if slices.Contains(e.Reads, pattern) || slices.Contains(e.Writes, pattern) {
+			return e.How
 		}
 	}
 	return ""
@@ -159,7 +158,7 @@ func testStoreAway(t *testing.T, how string) {
 			}
 		})
 	}
-	mend := func() {}
+	var mend func()
 	switch how {
 	case "frozen":
 		database.Freeze()

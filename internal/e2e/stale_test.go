@@ -325,7 +325,11 @@ func (f *fleet) trouble(t *testing.T, r *rand.Rand, enough func() bool) {
 		n := f.nodes[r.IntN(len(f.nodes))]
 		length := time.Duration(100+r.IntN(1100)) * time.Millisecond
 		how := []string{broken, silent}[r.IntN(2)]
-		switch what := r.IntN(10); {
+		what := r.IntN(10)
+		if len(counts) == 0 {
+			what = 6 // at least one freeze, however short the whole is
+		}
+		switch {
 		case what < 3:
 			counts["bus "+how]++
 			must(n.bus.sever(how))
