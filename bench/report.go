@@ -17,6 +17,8 @@ type report struct {
 	facts   []fact
 	rows    map[string][]*row // by group
 	sample  sample
+
+	overloads []overloadTable
 }
 
 type fact struct{ name, target, value string }
@@ -140,6 +142,7 @@ func (r *report) text() string {
 				median(pick(w.rounds, func(x result) time.Duration { return x.P99 })).Round(10*time.Microsecond), 100*median(w.share))
 		}
 	}
+	b.WriteString(r.overloadText())
 	b.WriteString("\n| figure | target | measured |\n|---|---|---|\n")
 	for _, f := range r.facts {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", f.name, f.target, f.value)
