@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
 )
@@ -47,7 +47,7 @@ func (l *line) ask(request []byte, deadline time.Time) error {
 			return nil
 		}
 		l.drop()
-		if !again || !errors.Is(err, io.EOF) {
+		if !again || errors.Is(err, os.ErrDeadlineExceeded) {
 			l.at = (l.at + 1) % len(l.addresses)
 			return err
 		}
