@@ -213,7 +213,9 @@ func TestOnePartitionDoesNotStarveItsNeighbours(t *testing.T) {
 			t.Errorf("of %d of the neighbours' %d succeeded", after.asked, after.done)
 		}
 		t.Logf("neighbours' p99 %v without, %v beside a partition at ten times the load", before.p99(), after.p99())
-		if after.p99() > before.p99()*3 {
+		// How much of the store's queue they share depends on where the limit happens to be in these seconds.
+		// The queue of the large partition, in which one waits until one is refused, they never share.
+		if after.p99() > before.p99()+shortPatience {
 			t.Errorf("neighbours' p99 is %v without, %v beside a partition at ten times the load", before.p99(), after.p99())
 		}
 	})

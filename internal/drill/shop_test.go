@@ -46,9 +46,14 @@ func shop(t *testing.T, program, on string) Config {
 // are for `partita drill`, on a machine that does nothing else.
 var whateverTheMachine = []string{"acknowledged writes", "accepted writes", "done once", "age of answers", "order of accepted writes", "a failed fsync is never tried again"}
 
-// TestTheShopKeepsItsPromises carries out every drill, in a short form, on both stores.
+// TestTheShopKeepsItsPromises carries out every drill, in a short form, on both stores. The long forms of
+// two of them come before, where they are wanted.
 func TestTheShopKeepsItsPromises(t *testing.T) {
 	program := build(t)
+	if soak() {
+		t.Run("nothing stays bad after an overload", func(t *testing.T) { nothingStaysBadAfterAnOverload(t, program) })
+		t.Run("the store is frozen for a minute", func(t *testing.T) { theStoreIsFrozenForAMinute(t, program) })
+	}
 	for on, without := range map[string][]string{
 		stage.SQLite:   {"store cut", "store killed", "bus cut", "cache cut"},
 		stage.Postgres: {"disk fails"},
@@ -88,13 +93,9 @@ func TestTheShopKeepsItsPromises(t *testing.T) {
 	}
 }
 
-// TestNothingStaysBadAfterAnOverload lets ten times the load come for half a minute, from callers who
+// nothingStaysBadAfterAnOverload lets ten times the load come for half a minute, from callers who
 // ask again, with one seed after the other: afterwards all must be as before, soon.
-func TestNothingStaysBadAfterAnOverload(t *testing.T) {
-	if !soak() {
-		t.Skip("the long form only: PARTITA_SOAK=1; the short one is among the drills of TestTheShopKeepsItsPromises")
-	}
-	program := build(t)
+func nothingStaysBadAfterAnOverload(t *testing.T, program string) {
 	for seed := range uint64(50) {
 		c := shop(t, program, stage.SQLite)
 		c.Only, c.Time, c.Knee, c.Size.Seed = []string{"retry storm"}, 30*time.Second, 0, seed+1
@@ -102,12 +103,8 @@ func TestNothingStaysBadAfterAnOverload(t *testing.T) {
 	}
 }
 
-// TestTheStoreIsFrozenForAMinute does so under a mixed load, on both stores.
-func TestTheStoreIsFrozenForAMinute(t *testing.T) {
-	if !soak() {
-		t.Skip("the long form only: PARTITA_SOAK=1; the short one is among the drills of TestTheShopKeepsItsPromises")
-	}
-	program := build(t)
+// theStoreIsFrozenForAMinute freezes it under a mixed load, on both stores.
+func theStoreIsFrozenForAMinute(t *testing.T, program string) {
 	for _, on := range []string{stage.SQLite, stage.Postgres} {
 		c := shop(t, program, on)
 		c.Only, c.Time, c.Knee = []string{"store frozen"}, time.Minute, 1000
