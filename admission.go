@@ -79,6 +79,7 @@ func (n *node) watchLoad(ctx context.Context) {
 	ticker := time.NewTicker(watchLoadEvery)
 	defer ticker.Stop()
 	x := &n.admission
+	n.work.Go(func() { x.door.Watch(ctx) })
 	var before [model.Critical + 1]uint64
 	var worst model.Priority
 	calm := calmFor

@@ -77,6 +77,7 @@ type Conn struct {
 
 	first bool // no request was answered yet
 	fresh bool // what comes next is the beginning of a request
+	led   bool // but for its first byte, which net/http has already
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
@@ -122,8 +123,10 @@ func (c *Conn) count(came bool) {
 
 // Read gives bytes of requests. Those that begin a request pass the Door.
 func (c *Conn) Read(b []byte) (int, error) {
-	if len(b) == 1 { // net/http looks whether the caller is still there
-		return c.socket.Read(b)
+	if len(b) == 1 { // net/http looks whether the caller is still there, and may find its next request
+		n, err := c.socket.Read(b)
+		c.led = c.led || n == 1
+		return n, err
 	}
 	if !c.fresh { // the rest of a request may be long in coming
 		c.Aside()
@@ -135,7 +138,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return n, err
 		}
 		if c.door.enter(c, b[:n]) {
-			c.fresh = false
+			c.fresh, c.led = false, false
 			if c.held > goneAfter && gone(c.socket) {
 				c.Aside()
 				return 0, net.ErrClosed
@@ -145,8 +148,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if c.closed.Load() {
 			return 0, net.ErrClosed
 		}
-		if c.first || !whollyRead(b[:n]) {
-			c.fresh = false
+		if c.first || c.led || !whollyRead(b[:n]) {
+			c.fresh, c.led = false, false
 			c.door.marked.Add(1)
 			c.refuse.Store(true)
 			return n, nil

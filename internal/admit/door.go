@@ -48,6 +48,8 @@ type Door struct {
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
+	backlog atomic.Bool                 // processors have more to do than they can
+	few     int64                       // who may be looked at then
 	short   time.Duration               // how long somebody is held in an overload
 	heavy   atomic.Pointer[[]heavyHint] // nil: no partition takes more than its share
 	looked  time.Time                   // when it was looked for some; under mu
@@ -158,6 +160,7 @@ func NewDoor(c DoorConfig) *Door {
 		}
 	}
 	d.short = shortHold
+	d.few = max(4, 2*int64(runtime.GOMAXPROCS(0)))
 	d.refuser.init()
 	return d
 }
@@ -172,12 +175,12 @@ func present(g *Gate, k kind) kind {
 
 // allowance is how many may be inside before one more of that priority is let in.
 func (d *Door) allowance(p model.Priority) int64 {
-	n := int64(d.config.Inside)
+	n := d.room()
 	switch p {
 	case model.Critical:
 		return n + n/4
 	case model.Bulk:
-		return n - n/8
+		return n - max(1, n/8)
 	}
 	return n
 }
@@ -211,16 +214,18 @@ func (d *Door) quiet() bool {
 func (d *Door) enter(c *Conn, head []byte) bool {
 	d.passed.Add(1)
 	if d.quiet() {
-		if d.inside.Add(1) <= int64(d.config.Inside) {
+		if d.inside.Add(1) <= d.room() {
 			c.inside.Store(someone)
+			d.stepBack()
 			return true
 		}
 		d.inside.Add(-1)
 	}
-	p := d.pattern(head)
+	p := d.pattern(head, c.led)
 	k := p.usually()
 	if d.held.Load() == 0 && d.take(p.priority, k) {
 		c.enter(p, k)
+		d.stepBack()
 		return true
 	}
 	return d.hold(c, p, k, head)
@@ -279,6 +284,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 			c.held = time.Since(now)
 			if in {
 				c.enter(p, k)
+				d.stepBack()
 			}
 			return in
 		case <-timer.C:

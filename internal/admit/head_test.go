@@ -78,8 +78,8 @@ func TestWhatARequestIsFor(t *testing.T) {
 		"GET /":                                                                  {d.other, false},
 		"BREW /v1/ring/red HTTP/1.1\r\n\r\n":                                     {d.other, false},
 	} {
-		p := d.pattern([]byte(request))
-		if p != want.is {
+		p := d.pattern([]byte(request), false)
+		if p != want.is || want.is != d.other && d.pattern([]byte(request)[1:], true) != p {
 			t.Errorf("%q is for %+v", request, p)
 		}
 		if p.read == nil && p.write == nil {
