@@ -67,7 +67,8 @@ func sideBySide(t *testing.T, f *fleet, r *rand.Rand) {
 }
 
 // TestManyReadersLoadOncePerNode lets a thousand readers ask three nodes for one answer whose time is
-// over: each node loads it once, at most, and all get it.
+// over: each node loads it once, and all get it. Where it takes so long until all have been answered that
+// its time is over again, it is loaded again.
 func TestManyReadersLoadOncePerNode(t *testing.T) {
 	f := startFleet(t, 3, places, 1, nil)
 	for n := 1; n <= 5; n++ {
@@ -101,10 +102,12 @@ func TestManyReadersLoadOncePerNode(t *testing.T) {
 				}
 			})
 		}
+		began := time.Now()
 		close(begin)
 		wg.Wait()
+		over := int(time.Since(began) / time.Second) // how often its time was over again
 		for node, n := range loads {
-			if n != 1 {
+			if n < 1 || n > 1+over {
 				t.Errorf("node %d loaded the answer %d times", node, n)
 			}
 		}

