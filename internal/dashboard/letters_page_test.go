@@ -66,7 +66,7 @@ func TestThePageShowsDeadLetters(t *testing.T) {
 	}
 	before := givenUp()
 	ask[bool](t, b, `([...document.querySelectorAll('.letters li button')].find((x) => x.textContent === 'Replay').click(), true)`)
-	for deadline := time.Now().Add(20 * time.Second); givenUp() == "" || givenUp() == before; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(long); givenUp() == "" || givenUp() == before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not replayed")
 		}

@@ -22,6 +22,9 @@ import (
 	"github.com/partita-dev/partita/internal/health"
 )
 
+// long is within what a browser does anything, on a machine that is busy with something else.
+const long = 2 * time.Minute
+
 // tab is the page in a browser, and what the browser had to complain about it.
 type tab struct {
 	ctx        context.Context
@@ -40,9 +43,9 @@ func browse(t *testing.T, address string) *tab {
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(long))
 	t.Cleanup(stop)
-	timed, cancel := context.WithTimeout(allocator, time.Minute)
+	timed, cancel := context.WithTimeout(allocator, 3*long)
 	t.Cleanup(cancel)
 	ctx, closeTab := chromedp.NewContext(timed)
 	t.Cleanup(func() {
@@ -77,7 +80,7 @@ func (b *tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 // wait waits until a JavaScript condition holds.
 func (b *tab) wait(t *testing.T, condition string) {
 	t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(long))); err != nil {
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
 		t.Fatalf("%s never held: %v; the page says\n%s", condition, err, text)
 	}
