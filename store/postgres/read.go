@@ -226,6 +226,29 @@ func (s *Store) Outcome(ctx context.Context, p store.Partition, hash [32]byte) (
 
 // Changes gives changes in the order of versions.
 func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, limit int) ([]*store.Change, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	out, err := s.changes(ctx, p, after, limit)
+	if err != nil || len(out) > 0 && out[0].Version == after+1 {
+		return out, err
+	}
+	if len(out) == 0 {
+		// Nothing is above, or it was pruned: the head tells, which is read later. What was committed in
+		// between is no gap, so the changes are read again behind it.
+		head, err := s.Head(ctx, p)
+		if err != nil || after >= head {
+			return nil, err
+		}
+		if out, err = s.changes(ctx, p, after, limit); err != nil || len(out) > 0 && out[0].Version == after+1 {
+			return out, err
+		}
+	}
+	return nil, fault.New(fault.NotFound, "The changes after version %d are not kept any more.", after)
+}
+
+// changes reads what there is above a version.
+func (s *Store) changes(ctx context.Context, p store.Partition, after uint64, limit int) ([]*store.Change, error) {
 	rows, err := s.readers.Query(ctx, s.books[p.Family].Changes, argument(p.Value), int64(after), limit)
 	if err != nil {
 		return nil, s.failure(err)
@@ -247,26 +270,7 @@ func (s *Store) Changes(ctx context.Context, p store.Partition, after uint64, li
 	if err := rows.Err(); err != nil {
 		return nil, s.failure(err)
 	}
-	first := uint64(0)
-	if len(out) > 0 {
-		first = out[0].Version
-	}
-	return out, s.gap(ctx, p, after, first)
-}
-
-// gap tells whether changes right above after were pruned. first is the oldest one there; 0: none.
-func (s *Store) gap(ctx context.Context, p store.Partition, after, first uint64) error {
-	if first == after+1 {
-		return nil
-	}
-	head, err := s.Head(ctx, p)
-	if err != nil {
-		return err
-	}
-	if first == 0 && after >= head {
-		return nil
-	}
-	return fault.New(fault.NotFound, "The changes after version %d are not kept any more.", after)
+	return out, nil
 }
 
 // Partitions lists partitions of a family in order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/partita-dev/partita/fault"
@@ -252,4 +253,53 @@ func longHistory(b *bench) {
 	prune(1000, versions-seconds)
 	kept(p, versions-1)
 	kept(q, 0)
+}
+
+// changesBeside follows a partition while it is written to: what is committed in the middle of a look
+// is not taken for what is not kept any more.
+func changesBeside(b *bench) {
+	const versions = 300
+	p, ctx := b.account("p"), context.Background()
+	written := make(chan error, 1)
+	go func() {
+		for i := range versions {
+			w := b.write(p, func(tx store.Tx) ([]byte, error) {
+				_, err := tx.Insert(b.entity("order"), b.order(p, fmt.Sprint(i), "", "a", 1, "x"))
+				return nil, err
+			})
+			if b.Commit(ctx, w); w.Result.Err != nil {
+				written <- w.Result.Err
+				return
+			}
+		}
+		written <- nil
+	}()
+	var followers sync.WaitGroup
+	for range 4 {
+		followers.Go(func() {
+			for last := uint64(0); last < versions; {
+				changes, err := b.Changes(ctx, p, last, 10)
+				if err != nil {
+					b.Errorf("above version %d: %v", last, err)
+					return
+				}
+				for _, c := range changes {
+					if c.Version != last+1 {
+						b.Errorf("version %d follows %d", c.Version, last)
+						return
+					}
+					last = c.Version
+				}
+				if len(written) > 0 && len(changes) == 0 && last < versions {
+					if err := <-written; err != nil {
+						b.Errorf("a write failed: %v", err)
+						return
+					}
+					written <- nil
+				}
+			}
+		})
+	}
+	followers.Wait()
+	b.no(<-written)
 }

@@ -72,6 +72,7 @@ var contract = []struct {
 	{"ChangesOfAnotherModelAreForeign", changesForeign},
 	{"PruneKeepsTheNewestChange", pruneKeepsNewest},
 	{"LongHistory", longHistory},
+	{"ChangesBesideWrites", changesBeside},
 	{"ScanAndPartitionsInOrder", scanInOrder},
 	{"PartitionsOfEveryType", partitionsOfEveryType},
 	{"RelayedRises", relayedRises},
