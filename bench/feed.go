@@ -106,6 +106,8 @@ func (p *pickups) follow(addr, customer string) error {
 			}
 			if n, ok := numberIn(line); ok {
 				p.began(n)
+			} else if bytes.HasPrefix(line, []byte(`data: {"type":`)) {
+				p.ended(string(bytes.TrimSpace(line)))
 			}
 		}
 	}()
@@ -134,7 +136,7 @@ func (p *pickups) wait() (workFigures, error) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return workFigures{}, errors.New("changes have not reached their readers after ten seconds")
+	return workFigures{}, fmt.Errorf("changes have not reached their readers after ten seconds%s", p.ends())
 }
 
 // forget begins anew: what comes of jobs up to last does not count.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,24 @@ type pickups struct {
 	after       int // jobs up to this one do not count
 	took        []time.Duration
 	first, last time.Time // of the turn: the first request, and what was taken up last
+	over        []string  // why streams ended
+}
+
+// ended notes that a stream ended, and why.
+func (p *pickups) ended(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = append(p.over, why)
+}
+
+// ends says how many streams ended, for an error.
+func (p *pickups) ends() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.over) == 0 {
+		return fmt.Sprintf("; %d are missing, and no stream has ended", len(p.open))
+	}
+	return fmt.Sprintf("; %d are missing, and %d streams have ended, the first with %s", len(p.open), len(p.over), p.over[0])
 }
 
 func newPickups() *pickups {
