@@ -398,7 +398,7 @@ func (d *Door) callOne(now time.Time, newest bool) bool {
 			}
 			d.lines[line].serve(w)
 			d.held.Add(-1)
-			d.counts.wait[p] += now.Sub(w.asked)
+			d.counts.wait[p] += max(0, now.Sub(w.asked))
 			w.answered = true
 			w.answer <- true
 			return true

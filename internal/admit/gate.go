@@ -285,7 +285,7 @@ func (g *Gate) call(now time.Time) (called int) {
 		g.waiting.Add(-1)
 		p := w.lane.priority
 		g.queue[p].Add(-1)
-		g.counts.wait[p] += now.Sub(w.asked)
+		g.counts.wait[p] += max(0, now.Sub(w.asked))
 		w.answered = true
 		w.answer <- true
 		called++
