@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 // goroutinesLeft gives the stacks of goroutines that run our code, or serve for it, and do not end.
 func goroutinesLeft() string {
 	var left []string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		buf := make([]byte, 1<<20)
 		left = nil
 		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // goroutinesLeft gives the stacks of goroutines that run the bus, or serve for it, and do not end.
 func goroutinesLeft() string {
 	var left []string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		buf := make([]byte, 4<<20)
 		left = nil
 		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

@@ -53,7 +53,7 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 		return list
 	}
 	wait := func(n int) (list []relay.Letter) {
-		for deadline := time.Now().Add(20 * time.Second); len(list) != n; list = letters() {
+		for deadline := time.Now().Add(time.Minute); len(list) != n; list = letters() {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d letters, want %d", len(list), n)
 			}

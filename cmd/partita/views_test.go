@@ -73,7 +73,7 @@ func TestViewsAreBuiltAnewFromTheCommandLine(t *testing.T) {
 		t.Errorf("it is %s", v.State)
 	}
 	run(func(base string) {
-		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			resp, err := http.Get(base + "/v1/days/" + today)
 			if err != nil {
 				t.Fatal(err)

@@ -257,7 +257,7 @@ func (b *booth) right() bool {
 // wait waits for what happens in the background.
 func (b *booth) wait(holds func() bool) {
 	b.t.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(time.Minute)
 	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	for !holds() {

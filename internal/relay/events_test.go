@@ -162,7 +162,7 @@ func (s *service) rows(entity string) (out []map[string]any) {
 // wait polls until a condition holds.
 func (s *service) wait(what string, holds func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("it does not come to this: %s", what)

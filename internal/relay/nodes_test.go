@@ -41,7 +41,7 @@ func run(t *testing.T, w *world, s store.Store, tick time.Duration) (r *relay.Re
 // until waits for something that the relay does in its own time.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute)
 	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	for !holds() {
