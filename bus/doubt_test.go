@@ -117,7 +117,7 @@ func TestALostAnswerIsDoubt(t *testing.T) {
 	}
 
 	p.silence(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	err := b.Append(ctx, 0, []byte("in doubt"))
 	if fault.CodeOf(err) != fault.Deadline || !bus.Unknown(err) {
