@@ -173,7 +173,7 @@ var catalogue = []*drill{
 		}, streams: steady,
 		strike: func(_ context.Context, s *scene) error { s.stage.Trouble.Set(trouble.State{Fail: true}); return nil },
 		mend: func(ctx context.Context, s *scene) error {
-			s.stopped = !s.last().Running()
+			s.stopped = ends(ctx, s.last())
 			s.stage.Trouble.Set(trouble.State{})
 			s.last().Kill()
 			return s.last().Start(ctx)
@@ -224,4 +224,21 @@ func judged(list ...func(*scene) Promise) func(*scene) []Promise {
 		}
 		return out
 	}
+}
+
+// ends waits for a while until a node has ended by itself: on a busy machine its first write may come
+// late, and it finishes what is under way.
+func ends(ctx context.Context, n *stage.Node) bool {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for n.Running() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
