@@ -4,7 +4,8 @@ import (
 	_ "embed"
 	"fmt"
 	"html"
-	"strings"
+
+	"github.com/partita-dev/partita/internal/htmlpage"
 )
 
 //go:embed report.html
@@ -13,78 +14,66 @@ var pageHead string
 // class names a verdict for the page's colours.
 var class = map[Verdict]string{Kept: "kept", Broken: "broken", NotRun: "notrun"}
 
-// page writes HTML: what the one page needs of it.
-type page struct{ strings.Builder }
-
-// put writes markup with texts in it, which are escaped.
-func (p *page) put(markup string, texts ...string) {
-	list := make([]any, len(texts))
-	for i, t := range texts {
-		list[i] = html.EscapeString(t)
-	}
-	fmt.Fprintf(p, markup+"\n", list...)
-}
-
 // HTML gives the report as a page that needs nothing else: pictures are in it.
 func (r *Report) HTML() []byte {
-	p := &page{}
-	p.put(pageHead, r.Service)
+	p := &htmlpage.Page{}
+	p.Put(pageHead, r.Service)
 	whole := Kept
 	if !r.Kept() {
 		whole = Broken
 	}
-	p.put(`<h1>Drills of %s <span class="`+class[whole]+`">%s</span></h1>`, r.Service, marks[whole])
-	p.put(`<p class="soft">%s</p>`, fmt.Sprintf("%s, %d node(s), %d cores, Partita %s, %s, seed %d. The service follows %.0f requests a second.",
+	p.Put(`<h1>Drills of %s <span class="`+class[whole]+`">%s</span></h1>`, r.Service, marks[whole])
+	p.Put(`<p class="soft">%s</p>`, fmt.Sprintf("%s, %d node(s), %d cores, Partita %s, %s, seed %d. The service follows %.0f requests a second.",
 		r.Store, r.Nodes, r.Cores, r.Partita, r.Made.Format("2006-01-02 15:04 MST"), r.Seed, r.Knee))
-	p.key()
-	p.put(`<table><tr><th>drill</th><th>verdict</th><th>what is done</th></tr>`)
+	key(p)
+	p.Put(`<table><tr><th>drill</th><th>verdict</th><th>what is done</th></tr>`)
 	for i, o := range r.Drills {
 		name := html.EscapeString(o.Name)
 		if o.Timeline != nil {
 			name = fmt.Sprintf(`<a href="#d%d">%s</a>`, i, name)
 		}
 		p.WriteString("<tr><td>" + name + "</td>")
-		p.put(`<td class="`+class[o.Verdict()]+`">%s %s</td><td>%s`, marks[o.Verdict()], string(o.Verdict()), o.What)
+		p.Put(`<td class="`+class[o.Verdict()]+`">%s %s</td><td>%s`, marks[o.Verdict()], string(o.Verdict()), o.What)
 		if o.Why != "" {
-			p.put(`<br><small>not run: %s</small>`, o.Why)
+			p.Put(`<br><small>not run: %s</small>`, o.Why)
 		}
-		p.put(`</td></tr>`)
+		p.Put(`</td></tr>`)
 	}
-	p.put(`</table>`)
+	p.Put(`</table>`)
 	for _, x := range r.Left {
-		p.put(`<p><small>Left out: %s</small></p>`, x)
+		p.Put(`<p><small>Left out: %s</small></p>`, x)
 	}
 	for i := range r.Drills {
 		if r.Drills[i].Timeline != nil {
-			p.drill(i, &r.Drills[i])
+			section(p, i, &r.Drills[i])
 		}
 	}
-	p.put(`</body></html>`)
+	p.Put(`</body></html>`)
 	return []byte(p.String())
 }
 
 // key explains the colours.
-func (p *page) key() {
-	p.put(`<p class="key soft">`)
+func key(p *htmlpage.Page) {
+	p.Put(`<p class="key soft">`)
 	for _, k := range [][2]string{{"good", "answered in time"}, {"stale", "from the cache, beyond fresh"}, {"away", "refused, something is away"},
 		{"shed", "refused, too much"}, {"lost", "late or lost"}, {"trouble", "the trouble"}} {
-		p.put(`<span style="background:var(--`+k[0]+`)"></span>%s`, k[1])
+		p.Put(`<span style="background:var(--`+k[0]+`)"></span>%s`, k[1])
 	}
-	p.put(`</p>`)
+	p.Put(`</p>`)
 }
 
-// drill writes one drill: its picture, and what became of each promise.
-func (p *page) drill(i int, o *Outcome) {
-	p.put(fmt.Sprintf(`<section id="d%d"><h2><span class="%s">`, i, class[o.Verdict()])+`%s</span> %s</h2>`, marks[o.Verdict()], o.Name)
-	p.put(`<p>%s. <small>Made %s.</small></p>`, o.What, o.How)
+// section writes one drill: its picture, and what became of each promise.
+func section(p *htmlpage.Page, i int, o *Outcome) {
+	p.Put(fmt.Sprintf(`<section id="d%d"><h2><span class="%s">`, i, class[o.Verdict()])+`%s</span> %s</h2>`, marks[o.Verdict()], o.Name)
+	p.Put(`<p>%s. <small>Made %s.</small></p>`, o.What, o.How)
 	p.WriteString(picture(o.Timeline))
-	p.put(`<table>`)
+	p.Put(`<table>`)
 	for _, x := range o.Promises {
-		p.put(`<tr><td class="`+class[x.Verdict]+`">%s</td><td>%s<br><small>%s</small></td><td>%s`, marks[x.Verdict], x.Name, x.Bound, x.Figure)
+		p.Put(`<tr><td class="`+class[x.Verdict]+`">%s</td><td>%s<br><small>%s</small></td><td>%s`, marks[x.Verdict], x.Name, x.Bound, x.Figure)
 		for _, d := range x.Details {
-			p.put(`<br><small>%s</small>`, d)
+			p.Put(`<br><small>%s</small>`, d)
 		}
-		p.put(`</td></tr>`)
+		p.Put(`</td></tr>`)
 	}
-	p.put(`</table></section>`)
+	p.Put(`</table></section>`)
 }

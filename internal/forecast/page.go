@@ -1,33 +1,24 @@
 package forecast
 
 import (
-	"fmt"
 	"html"
-	"strings"
+
+	"github.com/partita-dev/partita/internal/htmlpage"
 )
 
-// page writes HTML: what the one page needs of it.
-type page struct{ strings.Builder }
-
-// put writes markup with texts in it, which are escaped.
-func (p *page) put(markup string, texts ...string) {
-	list := make([]any, len(texts))
-	for i, t := range texts {
-		list[i] = html.EscapeString(t)
-	}
-	fmt.Fprintf(p, markup+"\n", list...)
-}
+// page writes a forecast's tables.
+type page struct{ htmlpage.Page }
 
 // rows writes a table: its heading, if it has one, then each row.
 func (p *page) rows(heading []string, rows ...[]string) {
-	p.put(`<div class="wide"><table>`)
+	p.Put(`<div class="wide"><table>`)
 	if heading != nil {
 		p.row("", "th", heading)
 	}
 	for _, r := range rows {
 		p.row("", "td", r)
 	}
-	p.put(`</table></div>`)
+	p.Put(`</table></div>`)
 }
 
 func (p *page) row(class, cell string, texts []string) {
@@ -42,11 +33,11 @@ func (p *page) row(class, cell string, texts []string) {
 func write(f *Forecast, plots []plot) string {
 	p := &page{}
 	title := f.Service + " at " + factor(f.Growth) + "×"
-	p.put(pageHead, "Plan: "+title)
-	p.put(`<h1>%s of what the model expects</h1>`, title)
-	p.put(`<p>On %s. Plain numbers are declared by the model, * are measured, ~ are assumed or worked out of something assumed.</p>`, f.Store)
-	p.put(`<h2>What breaks, in this order</h2>`)
-	p.put(`<div class="wide"><table>`)
+	p.Put(pageHead, "Plan: "+title)
+	p.Put(`<h1>%s of what the model expects</h1>`, title)
+	p.Put(`<p>On %s. Plain numbers are declared by the model, * are measured, ~ are assumed or worked out of something assumed.</p>`, f.Store)
+	p.Put(`<h2>What breaks, in this order</h2>`)
+	p.Put(`<div class="wide"><table>`)
 	p.row("", "th", []string{"What", "At", "Needs now", "Has", "Why", "Then"})
 	for _, b := range f.Breaks {
 		class := ""
@@ -55,24 +46,24 @@ func write(f *Forecast, plots []plot) string {
 		}
 		p.row(class, "td", []string{b.What, mark(b.Growth, func(x float64) string { return factor(x) + "×" }), b.Demand, b.Limit, b.Why, b.Then})
 	}
-	p.put(`</table></div>`)
-	p.put(`<h2>As it grows</h2><div class="plots">`)
+	p.Put(`</table></div>`)
+	p.Put(`<h2>As it grows</h2><div class="plots">`)
 	for _, x := range plots {
-		p.put(`<figure><figcaption>%s<span>%s</span></figcaption>`, x.Title, x.About)
+		p.Put(`<figure><figcaption>%s<span>%s</span></figcaption>`, x.Title, x.About)
 		p.WriteString(x.Picture + "</figure>\n")
 	}
-	p.put(`</div><h2>Nodes</h2>`)
+	p.Put(`</div><h2>Nodes</h2>`)
 	p.rows(nil, []string{"Requests", mark(f.Nodes.Requests, perSecond)},
 		[]string{"Nodes of Partita", mark(f.Nodes.Service, unit("%.0f")) + ", with " + plural(f.Nodes.Each, "core") + " each"},
 		[]string{"Store", f.Nodes.Store}, []string{"Bus", f.Nodes.Bus}, []string{"Shared cache", f.Nodes.Shared})
 	p.details(f)
-	p.put(`<h2>Assumed</h2>`)
+	p.Put(`<h2>Assumed</h2>`)
 	var assumed [][]string
 	for _, a := range f.Assumed {
 		assumed = append(assumed, []string{a.What, a.Value, a.Why})
 	}
 	p.rows(nil, assumed...)
-	p.put(`</html>`)
+	p.Put(`</html>`)
 	return p.String()
 }
 
@@ -97,12 +88,12 @@ func (p *page) details(f *Forecast) {
 	for _, h := range f.Hottest {
 		hot = append(hot, []string{h.Family, mark(h.Share, share), mark(h.Reads, perSecond), mark(h.Commits, perSecond), h.Why})
 	}
-	p.put(`<h2>Data</h2>`)
+	p.Put(`<h2>Data</h2>`)
 	p.rows([]string{"Table", "Rows", "Bytes of one", "In all"}, tables...)
-	p.put(`<h2>Reads</h2>`)
+	p.Put(`<h2>Reads</h2>`)
 	p.rows([]string{"Read", "Asked", "From a cache", "Reach the store", "Each costs"}, reads...)
-	p.put(`<h2>Writes</h2>`)
+	p.Put(`<h2>Writes</h2>`)
 	p.rows([]string{"Write", "Asked", "Follow events", "Each costs", "Bytes of a change"}, writes...)
-	p.put(`<h2>Hottest partitions</h2>`)
+	p.Put(`<h2>Hottest partitions</h2>`)
 	p.rows([]string{"Partition", "Share", "Reads", "Commits", "Why"}, hot...)
 }
