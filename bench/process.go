@@ -65,16 +65,17 @@ func (b *run) startFloor(name string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, database := filepath.Join(b.dir, name), ""
+	dir, err := os.MkdirTemp(b.dir, name) // several groups may want the same floor
+	if err != nil {
+		return nil, err
+	}
+	database := ""
 	if strings.HasPrefix(name, "pg") {
 		url, err := b.database.Make()
 		if err != nil {
 			return nil, err
 		}
 		database = url
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
 	}
 	addr, err := freeAddr()
 	if err != nil {
