@@ -326,8 +326,11 @@ func (f *fleet) trouble(t *testing.T, r *rand.Rand, enough func() bool) {
 		length := time.Duration(100+r.IntN(1100)) * time.Millisecond
 		how := []string{broken, silent}[r.IntN(2)]
 		what := r.IntN(10)
-		if len(counts) == 0 {
-			what = 6 // at least one freeze, however short the whole is
+		switch { // one freeze and one cut that old answers help over, at least, however short the whole is
+		case counts["freeze"] == 0:
+			what = 6
+		case counts["store "+broken] == 0:
+			what, how, length = 3, broken, 1200*time.Millisecond
 		}
 		switch {
 		case what < 3:
