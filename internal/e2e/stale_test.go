@@ -99,11 +99,11 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 		n, time.Since(began).Round(time.Second), c.staleAnswers.Load(), c.demanded.Load(), c.failed.Load(), c.writes.Load(), c.unsure.Load())
 	t.Logf("messages: %d in order, %d lost, %d doubled, %d late", b.passed.Load(), b.lost.Load(), b.doubled.Load(), b.delayed.Load())
 	t.Logf("%d answers older than their bound; were it more than one in %d, so many right ones would be seen with less than 5 %% chance", c.old.Load(), n/3)
-	if n < 5000 || b.lost.Load() == 0 || b.doubled.Load() == 0 || c.demanded.Load() == 0 || c.staleAnswers.Load() == 0 {
+	if n < 5000 || b.lost.Load() == 0 || b.doubled.Load() == 0 || c.demanded.Load() == 0 {
 		t.Error("too little happened to say anything")
 	}
-	if soak() && n < 1_000_000 {
-		t.Error("fewer than a million answers")
+	if soak() && (n < 1_000_000 || c.staleAnswers.Load() == 0) {
+		t.Error("fewer than a million answers, or no stale one among them")
 	}
 }
 
