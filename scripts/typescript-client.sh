@@ -4,16 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 tool=$root/tools/typescript-client
-
-# The install is shared by all runs and made once, so only one run at a time may look at it.
-mkdir -p "$root/build"
-exec 9>"$root/build/typescript-client.lock"
-flock 9
-if ! cmp -s "$tool/package-lock.json" "$tool/node_modules/.installed"; then
-  npm ci --prefix "$tool" --no-audit --no-fund --ignore-scripts --loglevel=error >&2
-  cp "$tool/package-lock.json" "$tool/node_modules/.installed"
-fi
-flock -u 9
+"$root/scripts/npm-install.sh" typescript-client
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

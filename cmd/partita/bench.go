@@ -106,11 +106,7 @@ func (k *benchCommand) Run(ctx context.Context, c *console) error {
 			return fmt.Errorf("the report cannot be written: %w", err)
 		}
 	}
-	if k.JSON {
-		return c.printJSON(r)
-	}
-	_, err = fmt.Fprint(c.out, r.Text())
-	return err
+	return c.print(r, k.JSON)
 }
 
 // loadCommand is the load's process: what bench and drill start, not people.

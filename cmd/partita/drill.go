@@ -47,11 +47,7 @@ func (k *drillCommand) Run(ctx context.Context, c *console) error {
 			return fmt.Errorf("the report cannot be written: %w", err)
 		}
 	}
-	if k.JSON {
-		err = c.printJSON(r)
-	} else {
-		_, err = fmt.Fprint(c.out, r.Text())
-	}
+	err = c.print(r, k.JSON)
 	if err == nil && !r.Kept() {
 		return told(failed)
 	}

@@ -45,8 +45,17 @@ func (c *console) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// plan is one of the forms in which a model's plan of access is printed.
-type plan interface{ Text() string }
+// readable is what is printed for people, or as JSON for scripts.
+type readable interface{ Text() string }
+
+// print prints a result in one of the two forms.
+func (c *console) print(r readable, asJSON bool) error {
+	if asJSON {
+		return c.printJSON(r)
+	}
+	_, err := fmt.Fprint(c.out, r.Text())
+	return err
+}
 
 type checkCommand struct {
 	File    string `arg:"" help:"Model file."`
@@ -60,7 +69,7 @@ func (k *checkCommand) Run(c *console) error {
 	if err != nil {
 		return k.refuse(c, err)
 	}
-	var p plan = accessplan.Table(m)
+	var p readable = accessplan.Table(m)
 	switch {
 	case k.Access:
 		p = accessplan.Access(m)
@@ -69,11 +78,7 @@ func (k *checkCommand) Run(c *console) error {
 			return usage{err}
 		}
 	}
-	if k.JSON {
-		return c.printJSON(p)
-	}
-	_, err = fmt.Fprint(c.out, p.Text())
-	return err
+	return c.print(p, k.JSON)
 }
 
 // refuse prints complaints as JSON where that was asked for.

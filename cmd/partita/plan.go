@@ -44,19 +44,11 @@ func (k *planCommand) Run(c *console) error {
 		return usage{err}
 	}
 	if k.HTML != "" {
-		page, err := forecast.Page(config)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(k.HTML, page, 0o644); err != nil {
+		if err := os.WriteFile(k.HTML, f.Page(), 0o644); err != nil {
 			return fmt.Errorf("the page cannot be written: %w", err)
 		}
 	}
-	if k.JSON {
-		return c.printJSON(f)
-	}
-	_, err = fmt.Fprint(c.out, f.Text())
-	return err
+	return c.print(f, k.JSON)
 }
 
 // readReport reads what partita bench stored.

@@ -76,6 +76,8 @@ type Forecast struct {
 	Breaks   []Break   `json:"breaks"` // what breaks as it grows, the first first
 	Assumed  []Premise `json:"assumptions"`
 	Notes    []string  `json:"notes,omitempty"`
+
+	config Config // with its defaults
 }
 
 // Premise is one thing that nobody declared or measured.
@@ -88,8 +90,7 @@ type Premise struct {
 // planner works a forecast out.
 type planner struct {
 	Config
-	out      *Forecast
-	declared float64 // requests a second that the model expects, without growth
+	out *Forecast
 }
 
 // Make works out the forecast.
@@ -98,11 +99,12 @@ func Make(c Config) (*Forecast, error) {
 		return nil, err
 	}
 	f := at(c)
-	f.Breaks = breaks(c, f)
+	f.Breaks, f.Scaling, f.config = breaks(c, f), scaling(c.Measured), c
+	(&planner{Config: c, out: f}).premises()
 	return f, nil
 }
 
-// at is the forecast without a look at what breaks.
+// at is the forecast of one size: without what breaks at others, and what was taken for granted.
 func at(c Config) *Forecast {
 	store := "SQLite"
 	if c.Postgres {
@@ -116,7 +118,6 @@ func at(c Config) *Forecast {
 	p.hottest()
 	p.backlog()
 	p.nodes()
-	p.premises()
 	return p.out
 }
 

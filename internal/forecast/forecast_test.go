@@ -184,10 +184,7 @@ func TestMeasurementsMustFit(t *testing.T) {
 
 func TestPageAndJSON(t *testing.T) {
 	c := forecast.Config{Model: example(t, "shop"), Growth: 100}
-	page, err := forecast.Page(c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := plan(t, c).Page()
 	for _, want := range []string{"<svg", "one partition of the view sales", "shop at 100×", "What breaks"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page does not show %q", want)

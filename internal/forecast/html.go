@@ -12,17 +12,8 @@ import (
 var pageHead string
 
 // Page gives the forecast as one HTML page that needs nothing else: tables, and plots of what is needed
-// as the service grows. Config is as for Make.
-func Page(c Config) ([]byte, error) {
-	f, err := Make(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.fill(); err != nil {
-		return nil, err
-	}
-	return []byte(write(f, curves(c, f))), nil
-}
+// as the service grows.
+func (f *Forecast) Page() []byte { return []byte(write(f, curves(f.config, f))) }
 
 // plot is one picture.
 type plot struct {

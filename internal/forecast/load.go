@@ -42,23 +42,25 @@ const (
 // load works out who asks for what: what the model expects, in the proportions that `bench` uses for
 // what it does not say, and what follows events in other partitions.
 func (p *planner) load() {
+	declared := 0.0
 	for _, r := range p.Model.Reads {
-		p.declared += r.Expect
+		declared += r.Expect
 	}
 	for _, w := range p.Model.Writes {
-		p.declared += w.Expect
+		declared += w.Expect
 	}
-	all, from := p.declared, Declared
-	for _, x := range load.NewMix(p.Model, false).Patterns {
+	mix := load.NewMix(p.Model, false).Patterns
+	all, from := declared, Declared
+	for _, x := range mix {
 		if !x.Declared {
-			all += p.declared / 100
+			all += declared / 100
 		}
 	}
 	if all == 0 {
 		all, from = nothingSaid, Assumed
 	}
 	followed := map[*model.Write]Number{}
-	for _, x := range load.NewMix(p.Model, false).Patterns {
+	for _, x := range mix {
 		rate := Number{x.Share * all * p.Growth, from}
 		if !x.Declared {
 			rate.From = Assumed

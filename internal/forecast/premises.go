@@ -35,7 +35,6 @@ func (p *planner) premises() {
 	if n := len(o.Reads) + len(o.Writes); declared < n {
 		add("rates that the model does not give", "a hundredth of those that it does, each", fmt.Sprintf("%d of %d patterns have an `expect`; more make a better forecast", declared, n))
 	}
-	o.Scaling = scaling(p.Measured)
 	for _, f := range p.Model.Families {
 		if f.View == nil && f.Expect == 0 {
 			o.Notes = append(o.Notes, "partitions of "+f.Name+": the model expects no number, so 1,000 are taken; write `expect`.")
