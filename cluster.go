@@ -51,7 +51,8 @@ func (n *node) join(background context.Context, books *work.Books, answers *cach
 	n.neighbours.changes, err = cluster.NewChanges(cluster.ChangesConfig{
 		Bus: n.bus, Model: books.Store, Incarnation: incarnation, Hear: n.changed, Logger: n.logger,
 		Wanted: func(p store.Partition) bool {
-			return answers.Resident([]byte(engine.CacheName(p))) || hub.Followed(p)
+			name := engine.CacheName(p)
+			return answers.Resident([]byte(name)) || n.study.Wants(name) || hub.Followed(p)
 		},
 	})
 	if err != nil {

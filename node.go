@@ -22,6 +22,7 @@ import (
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/storeurl"
+	"github.com/partita-dev/partita/internal/study"
 	"github.com/partita-dev/partita/internal/trouble"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
@@ -46,6 +47,7 @@ type node struct {
 
 	apiServer, adminServer *server
 	neighbours             neighbours
+	study                  *study.Study // what would help
 	admission              admission
 
 	listeners atomic.Pointer[[]func(*store.Change)] // who hears of commits, in order
@@ -99,7 +101,8 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	books := work.Extend(a.model)
 	books.Hear(a.heard)
 	hub := feed.NewHub()
-	n.listen(engine.Invalidation(a.model, answers), hub.Tell)
+	n.study = study.New(a.model)
+	n.listen(engine.Invalidation(a.model, answers, n.study.Changed), hub.Tell)
 	n.store, err = storeurl.Open(ctx, c.Store, c.DataDir, books, store.Options{
 		OnChange:  n.committed,
 		OnDoubt:   func(p store.Partition, version uint64) { answers.Doubt(engine.CacheName(p), version) },
@@ -119,7 +122,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 
 	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
-		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards})
+		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards, Study: n.study.Figures})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	n.admitting(ctx)
 	n.startSharedCache(tier)
@@ -130,7 +133,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 	n.onClose(tracer.Close)
 
-	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder, Limits: n.admission.limits,
+	paths, err := engine.New(engine.Config{Model: a.model, Store: n.store, Cache: answers, Recorder: n.recorder, Limits: n.admission.limits, Study: n.study,
 		Reads: n.admission.reads, Writes: n.admission.writes, Logger: c.Logger, Handlers: a.handlers, Timeout: c.RequestTimeout, AsOf: n.asOf, Sources: n.sources})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/quota"
+	"github.com/partita-dev/partita/internal/study"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -35,6 +36,8 @@ type Config struct {
 	Reads, Writes *admit.Gate
 	// Limits are the model's quotas. Default: none is kept.
 	Limits *quota.Limits
+	// Study watches what would help. Default: nothing does.
+	Study *study.Study
 }
 
 // Handler is the Go function of a `code: true` write. It runs inside the partition's transaction,

@@ -11,6 +11,7 @@ import (
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/quota"
+	"github.com/partita-dev/partita/internal/study"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -34,6 +35,7 @@ type Engine struct {
 	reads       *admit.Gate // nil: everything goes to the store at once
 	writes      *admit.Gate // likewise
 	limits      *quota.Limits
+	study       *study.Study
 
 	shows   map[*model.Entity]*model.Read    // the get that shows a row of the entity
 	metrics map[*model.Write][]*model.Metric // the business metrics that look at a write
@@ -56,6 +58,7 @@ func New(c Config) (*Engine, error) {
 		metrics:  map[*model.Write][]*model.Metric{},
 		inFlight: map[flightKey]struct{}{},
 		limits:   c.Limits,
+		study:    c.Study,
 	}
 	if e.recorder == nil {
 		e.recorder = unrecorded{}
@@ -90,17 +93,22 @@ func New(c Config) (*Engine, error) {
 // Model returns the model that the engine serves.
 func (e *Engine) Model() *model.Model { return e.model }
 
-// Invalidation returns the function that tells a cache of every change: for store.Options.OnChange.
-func Invalidation(m *model.Model, c *cache.Cache) func(*store.Change) {
+// Invalidation returns the function that tells a cache of every change: for store.Options.OnChange. Others
+// may be told too, after it.
+func Invalidation(m *model.Model, c *cache.Cache, others ...func(cache.Message)) func(*store.Change) {
 	return func(change *store.Change) {
 		var tags []model.Tag
 		for i := range change.Rows {
 			tags = m.Touches(tags, &change.Rows[i])
 		}
-		c.Apply(cache.Message{
+		message := cache.Message{
 			Partition: CacheName(change.Partition),
 			Version:   change.Version, Tags: tags, All: change.Foreign,
-		})
+		}
+		c.Apply(message)
+		for _, tell := range others {
+			tell(message)
+		}
 	}
 }
 

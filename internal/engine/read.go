@@ -36,8 +36,10 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	partition := appendPartition(room[:0], q.Read.Of.Family, q.Args.Values[0])
 	key := appendAnswer(partition[len(partition):], q)
 
+	e.study.Asked(q.Read, partition, key, q.Args)
 	if terms.Fresh > 0 {
 		if a, outcome, ok := e.cache.Lookup(partition, key, terms); ok {
+			e.costs(q, 0)
 			if outcome == cache.Refreshed {
 				go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
 			}
@@ -56,6 +58,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	defer cancel()
 	a, outcome, err := e.cache.Load(ctx, string(partition), string(key), q.Read.Tag(q.Args), terms, &loader{e, q})
 	took := time.Since(start)
+	e.costs(q, took)
 	if err != nil {
 		return ReadResult{Store: took}, err
 	}
@@ -148,6 +151,18 @@ func appendKeyValue(b []byte, v model.Value) []byte {
 	return model.AppendText(append(b, 0xFE), v)
 }
 
+// partitionOf gives the partition that a read is of.
+func partitionOf(q *ReadRequest) store.Partition {
+	return store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}
+}
+
+// costs tells the study what a read cost.
+func (e *Engine) costs(q *ReadRequest, took time.Duration) {
+	if !q.Read.Internal {
+		e.study.Cost(partitionOf(q), q.Read.Name, q.Claims, took)
+	}
+}
+
 // loader loads the answer to one request from the store. It may outlive the request.
 type loader struct {
 	e *Engine
@@ -159,11 +174,11 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 	e, q := l.e, l.q
 	query := &store.Query{Read: q.Read, Args: q.Args, From: q.From, To: q.To, Now: e.now()}
 	if q.After != "" || q.Before != "" {
-		place, err := e.place(q, q.After+q.Before)
+		from, err := e.place(q, q.After+q.Before)
 		if err != nil {
 			return nil, err
 		}
-		query.Cursor, query.Back = place, q.Before != ""
+		query.Cursor, query.Back = from, q.Before != ""
 	}
 	a := &cache.Answer{Time: query.Now, Found: true}
 	if view := q.Read.Of.View; view != nil && e.asOf != nil {
@@ -175,12 +190,12 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 			a.Time = at
 		}
 	}
-	place := store.Partition{Family: q.Read.Of.Family, Value: q.Args.Values[0]}
-	pass, err := e.reads.Enter(ctx, admit.Ask{Priority: q.Read.Priority, Partition: place})
+	e.study.Loaded(q.Read, q.Args)
+	pass, err := e.reads.Enter(ctx, admit.Ask{Priority: q.Read.Priority, Partition: partitionOf(q)})
 	if err != nil {
 		return nil, err
 	}
-	result, err := e.store.Read(ctx, place, query)
+	result, err := e.store.Read(ctx, partitionOf(q), query)
 	pass.Leave()
 	if err != nil {
 		return nil, err

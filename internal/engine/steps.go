@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
@@ -14,6 +15,9 @@ import (
 // apply is the work of a write inside its transaction. It may run more than once.
 func (a *attempt) apply(tx store.Tx) ([]byte, error) {
 	a.done, a.steps, a.refused, a.late = WriteResult{}, nil, nil, false
+	if a.runs++; a.runs == 1 {
+		a.began = time.Now()
+	}
 	if a.rule != nil {
 		if err := a.rule(tx); err != nil {
 			if fault.Transient(err) || fault.CodeOf(err) == fault.Internal {

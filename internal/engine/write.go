@@ -61,6 +61,7 @@ func (e *Engine) Batch(ctx context.Context, qs []*WriteRequest) ([]WriteResult, 
 	took := time.Since(start)
 	for _, a := range pending {
 		e.release(a)
+		e.studied(a, start, took)
 		quotas := results[a.index].Quotas
 		results[a.index], errs[a.index] = e.finish(a)
 		results[a.index].Store, results[a.index].Quotas = took, quotas
@@ -80,8 +81,10 @@ type attempt struct {
 	// What the last run of apply came to.
 	done    WriteResult
 	steps   []*model.Row
-	refused error // by rule
-	late    bool  // the Go function was not done in time
+	refused error     // by rule
+	runs    int       // of apply
+	began   time.Time // the first of them
+	late    bool      // the Go function was not done in time
 
 	// rule is the check of the rules that look at loaded rows, where a refusal is an outcome to be
 	// kept: of an accepted write. Others have it as write.Check.
@@ -168,6 +171,14 @@ func (e *Engine) finish(a *attempt) (WriteResult, error) {
 		e.count(a)
 	}
 	return result, nil
+}
+
+// studied tells the study what the write waited for.
+func (e *Engine) studied(a *attempt, start time.Time, took time.Duration) {
+	if e.study == nil || a.write.Left || a.runs == 0 {
+		return
+	}
+	e.study.Wrote(a.q.Write, a.write.Partition, a.q.Claims, a.runs, a.began.Sub(start), took)
 }
 
 // count feeds the business metrics that look at this write.

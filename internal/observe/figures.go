@@ -99,6 +99,15 @@ func latencyOf(l layout, row []uint64) Latency {
 	return Latency{P50: l.quantile(counts, 0.50), P95: l.quantile(counts, 0.95), P99: l.quantile(counts, 0.99)}
 }
 
+func storedOf(row []uint64) Stored {
+	var s Stored
+	for _, n := range row[cellStore : cellStore+bucketCount] {
+		s.Requests += n
+	}
+	s.Mean = per(float64(row[sumStore])/1e9, float64(s.Requests))
+	return s
+}
+
 func outcomesOf(row []uint64) Outcomes {
 	o := row[cellOutcome:]
 	return Outcomes{

@@ -31,6 +31,16 @@ func (s *Snapshot) fill(reports []*report) {
 		s.Writes = append(s.Writes, m.write(name))
 	}
 	s.Total = totalOf(m.whole, m.rate)
+	for _, rep := range reports {
+		switch {
+		case rep.Study == nil:
+		case s.Study == nil:
+			own := *rep.Study
+			s.Study = &own
+		default:
+			s.Study.Add(rep.Study)
+		}
+	}
 	for _, name := range m.metrics() {
 		s.Business = append(s.Business, m.business(name))
 	}
@@ -104,6 +114,7 @@ func (m *merge) pattern(name string, write bool) Pattern {
 		Latency: latencyOf(latencies, m.row[cellLatency:]),
 		Mean:    per(float64(m.row[sumLatency])/1e9, float64(n.all)),
 		Store:   latencyOf(latencies, m.row[cellStore:]),
+		Stored:  storedOf(m.row),
 		Failed:  per(float64(n.failed), float64(n.all)),
 		Errors:  errorsOf(m.row),
 		Trend:   trend,

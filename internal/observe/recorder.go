@@ -18,6 +18,7 @@ import (
 	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/health"
+	"github.com/partita-dev/partita/internal/study"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -33,6 +34,7 @@ type Config struct {
 	Node    string                 // the node's name among those of the service
 	Address string                 // of its API, as others reach it; "": it has none
 	Health  *health.Board          // where the parts of the service say how they are; nil: one of its own
+	Study   func() *study.Figures  // what would help; nil: nothing is known of that
 	Shards  func() int             // the parts of the work behind commits that the node does; nil: none
 }
 

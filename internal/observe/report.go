@@ -7,6 +7,8 @@ import (
 	"hash/fnv"
 	"math"
 	"slices"
+
+	"github.com/partita-dev/partita/internal/study"
 )
 
 // report is what one node counted in a window, in a form that can be added up: the figures of one
@@ -21,6 +23,7 @@ type report struct {
 	Steps    []step  // of the charts, oldest first
 	Patterns []patternReport
 	Business []businessReport
+	Study    *study.Figures // since the start only; nil where there is none
 }
 
 // step is one interval of the charts, over the whole service.
@@ -88,6 +91,9 @@ func (r *Recorder) report(w Window, uptime float64) report {
 	}
 	for _, b := range r.business {
 		rep.Business = append(rep.Business, b.report(l))
+	}
+	if w == SinceStart && r.cfg.Study != nil {
+		rep.Study = r.cfg.Study()
 	}
 	return rep
 }
@@ -158,7 +164,7 @@ func (r *Recorder) Export(w Window, most int) [][]byte {
 	for at := 0; at < len(rep.Patterns) || at == 0; {
 		part := report{Layout: rep.Layout, Window: rep.Window, Number: rep.Number, Part: len(split), Covered: rep.Covered}
 		if at == 0 {
-			part.Steps, part.Business = rep.Steps, rep.Business
+			part.Steps, part.Business, part.Study = rep.Steps, rep.Business, rep.Study
 		}
 		size, from := 0, at
 		for at < len(rep.Patterns) && (at == from || size < room) {
@@ -229,6 +235,9 @@ func (f *Figures) Add(p Part) {
 // sound tells whether every packed row can be unpacked, and every number be shown.
 func (rep *report) sound() bool {
 	numbers := []float64{rep.Covered}
+	if rep.Study != nil {
+		numbers = append(numbers, rep.Study.Numbers()...)
+	}
 	for _, p := range rep.Patterns {
 		if !fits(p.Row, cellCount) {
 			return false

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/internal/health"
+	"github.com/partita-dev/partita/internal/study"
 )
 
 // Window is the stretch of time that figures cover, up to now.
@@ -65,6 +66,8 @@ type Snapshot struct {
 	Reads    []Pattern  `json:"reads"`
 	Writes   []Pattern  `json:"writes"`
 	Business []Business `json:"business"`
+	// Study is what would help, of all nodes; only in figures since the start.
+	Study *study.Figures `json:"study,omitempty"`
 
 	Cache     *CacheFigures     `json:"cache,omitempty"`
 	Shared    *SharedFigures    `json:"shared_cache,omitempty"`
@@ -111,7 +114,8 @@ type Pattern struct {
 	Rate     float64 `json:"rate"`
 	Latency
 	Mean     float64      `json:"mean"`
-	Store    Latency      `json:"store"` // of the time spent waiting for the store, where it was asked
+	Store    Latency      `json:"store"`  // of the time spent waiting for the store, where it was asked
+	Stored   Stored       `json:"stored"` // of the requests that asked the store
 	Failed   float64      `json:"failed_share"`
 	Errors   []ErrorCount `json:"errors"`
 	Cache    *Outcomes    `json:"cache,omitempty"`     // reads only
@@ -119,6 +123,12 @@ type Pattern struct {
 	StaleAge *Latency     `json:"stale_age,omitempty"` // of stale answers; reads only
 	Replayed uint64       `json:"replayed"`            // writes only: answered again by their idempotency key
 	Trend    []float64    `json:"trend"`               // rate in the steps of the Chart
+}
+
+// Stored is how many requests waited for the store, and for how long on average.
+type Stored struct {
+	Requests uint64  `json:"requests"`
+	Mean     float64 `json:"mean"`
 }
 
 // ErrorCount is how often one kind of error was answered.
