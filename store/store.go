@@ -279,8 +279,11 @@ const Unfollowed = 1<<63 - 1
 
 // Start gives what a new head of the family has as relayed.
 func (o *Options) Start(f *model.Family) int64 {
-	if o.Follow != nil && o.Follow(f) {
+	if o.Follows(f) {
 		return 0
 	}
 	return Unfollowed
 }
+
+// Follows tells whether the family is followed.
+func (o *Options) Follows(f *model.Family) bool { return o.Follow != nil && o.Follow(f) }

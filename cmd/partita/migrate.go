@@ -7,6 +7,7 @@ import (
 
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/work"
+	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store/migrate"
 )
 
@@ -29,7 +30,9 @@ func (k *migrateCommand) Run(ctx context.Context, c *console) (err error) {
 	if err := storeurl.Check(k.Store); err != nil {
 		return usage{err}
 	}
-	target, err := storeurl.Migrate(ctx, k.Store, k.Data, work.Extend(m))
+	books := work.Extend(m)
+	books.Hear(func(e *model.Event) bool { return e.Then != nil || len(e.Deliver) > 0 }) // who else does, a node says when it starts
+	target, err := storeurl.Migrate(ctx, k.Store, k.Data, books)
 	if err != nil {
 		return err
 	}

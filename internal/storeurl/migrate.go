@@ -17,7 +17,7 @@ func Migrate(ctx context.Context, storeURL, dataDir string, books *work.Books) (
 		return nil, err
 	}
 	if !Embedded(storeURL) {
-		return postgres.Migrate(ctx, storeURL, books.Store)
+		return postgres.Migrate(ctx, storeURL, books.Store, books.Follow)
 	}
 	if folder, ok := strings.CutPrefix(storeURL, "sqlite:"); ok {
 		dataDir = folder

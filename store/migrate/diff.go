@@ -20,6 +20,9 @@ type Have struct {
 	// Count tells how many rows a part of a statement from FROM on gives; of a whole table it may be
 	// an estimate.
 	Count func(ctx context.Context, from string) (int64, error)
+	// Follows tells whether somebody follows the changes of a family, so that it needs an index to what
+	// lags. nil: every family has one.
+	Follows func(*model.Family) bool
 }
 
 // Column is one column. Its type is that of the engine where the engine has types of its own,
@@ -51,7 +54,9 @@ type planner struct {
 // Diff tells what lies between a store and a model.
 func Diff(ctx context.Context, d sqltext.Dialect, have *Have, m *model.Model) (*Plan, error) {
 	p := &planner{Plan: Plan{Store: have.Place, Steps: []*Step{}}, ctx: ctx, d: d, m: m, have: have, fresh: map[string]bool{}}
-	objects := sqltext.Schema(d, m)
+	objects := slices.DeleteFunc(sqltext.Schema(d, m), func(o sqltext.Object) bool {
+		return o.Lag != nil && have.Follows != nil && !have.Follows(o.Lag)
+	})
 	p.tables(objects)
 	p.unusedIndexes(objects)
 	for _, e := range m.Entities {
@@ -209,14 +214,23 @@ func (p *planner) unusedIndexes(objects []sqltext.Object) {
 			continue
 		}
 		s := &Step{What: fmt.Sprintf("Drops the index %s on %s, which no read asks for.", name, p.have.Indexes[name].Table), SQL: []string{dropIndex(p.d, name)}}
-		if p.embedded() {
+		switch {
+		case p.embedded():
 			s.Cost, s.AtStart = "none to speak of", true
-		} else {
+		case p.lags(name):
+			s.What = fmt.Sprintf("Drops the index %s on %s, whose changes nobody follows: writes become cheaper.", name, p.have.Indexes[name].Table)
+			s.Cost, s.AtStart = "no writer waits", true
+		default:
 			s.Cost = "no writer waits; nodes of the older model that still use it become slow, so do it when the last of them is gone"
 			s.Optional, s.Allow = true, DropIndex
 		}
 		p.step(s)
 	}
+}
+
+// lags tells whether an index is one to what lags.
+func (p *planner) lags(name string) bool {
+	return slices.ContainsFunc(p.m.Families, func(f *model.Family) bool { return sqltext.BookName("lag", f) == name })
 }
 
 // known tells whether a table stays.

@@ -108,7 +108,7 @@ func everywhere(t *testing.T, test func(*testing.T, *place)) {
 			func(m *model.Model) (store.Store, error) {
 				return postgres.Open(t.Context(), postgres.Config{URL: url, Model: m})
 			},
-			func(m *model.Model) (migrate.Target, error) { return postgres.Migrate(t.Context(), url, m) }})
+			func(m *model.Model) (migrate.Target, error) { return postgres.Migrate(t.Context(), url, m, nil) }})
 	})
 }
 

@@ -35,7 +35,7 @@ func onPostgres(t *testing.T) (p *place, url string, sql func(string) []string) 
 		func(m *model.Model) (store.Store, error) {
 			return postgres.Open(t.Context(), postgres.Config{URL: url, Model: m})
 		},
-		func(m *model.Model) (migrate.Target, error) { return postgres.Migrate(t.Context(), url, m) }}
+		func(m *model.Model) (migrate.Target, error) { return postgres.Migrate(t.Context(), url, m, nil) }}
 	return p, url, func(text string) []string {
 		t.Helper()
 		rows, err := conn.Query(t.Context(), text)
@@ -121,7 +121,7 @@ func TestCommandBrokenOff(t *testing.T) {
 	}
 	m := parse(t, edit(before, "  by_name: {list: card, sort: name}\n", "  by_name: {list: card, sort: name}\n  by_state: {list: card, by: [state]}\n"))
 	ctx, cancel := context.WithCancel(t.Context())
-	target, err := postgres.Migrate(ctx, url, m)
+	target, err := postgres.Migrate(ctx, url, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,12 +14,26 @@ import (
 // exactRows is the number of rows up to which a table is counted rather than estimated.
 const exactRows = 100_000
 
-// planSchema tells what lies between the database and the model.
-func planSchema(ctx context.Context, conn *pgx.Conn, m *model.Model) (*migrate.Plan, error) {
+// planSchema tells what lies between the database and the model. follows tells which families this node
+// follows; others are followed as long as any node once did.
+func planSchema(ctx context.Context, conn *pgx.Conn, m *model.Model, follows func(*model.Family) bool) (*migrate.Plan, error) {
 	have, err := inspect(ctx, conn)
 	if err != nil {
 		return nil, unreachable(err)
 	}
+	marked := map[string]bool{}
+	if have.Tables[sqltext.MetaTable] != nil {
+		var name, value string
+		err := query(ctx, conn, `SELECT "name", "value" FROM "`+sqltext.MetaTable+`"`, []any{&name, &value}, func() {
+			if family, ok := strings.CutPrefix(name, followMark); ok {
+				marked[family] = value == "yes"
+			}
+		})
+		if err != nil {
+			return nil, unreachable(err)
+		}
+	}
+	have.Follows = func(f *model.Family) bool { return marked[f.Name] || follows(f) }
 	plan, err := migrate.Diff(ctx, sqltext.Postgres, have, m)
 	if err != nil {
 		return nil, unreachable(err)

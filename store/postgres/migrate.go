@@ -12,6 +12,7 @@ import (
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 	"github.com/partita-dev/partita/store/migrate"
 	"github.com/partita-dev/partita/store/sqltext"
 )
@@ -35,14 +36,16 @@ const (
 
 // migration is a migrate.Target: one connection that holds the schema's lock.
 type migration struct {
-	conn   *pgx.Conn
-	model  *model.Model
-	unlock func()
+	conn    *pgx.Conn
+	model   *model.Model
+	follows func(*model.Family) bool
+	unlock  func()
 }
 
 // Migrate connects to a database to change its schema. It must have been made by a node; nodes may
-// be running. Each step stays when it is done.
-func Migrate(ctx context.Context, url string, m *model.Model) (migrate.Target, error) {
+// be running. Each step stays when it is done. follows tells, as store.Options.Follow does, which
+// families will be followed, beside those that are; nil: none is.
+func Migrate(ctx context.Context, url string, m *model.Model, follows func(*model.Family) bool) (migrate.Target, error) {
 	if err := sqltext.Check(m); err != nil {
 		return nil, err
 	}
@@ -60,7 +63,8 @@ func Migrate(ctx context.Context, url string, m *model.Model) (migrate.Target, e
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	t := &migration{conn: conn, model: m}
+	options := store.Options{Follow: follows}
+	t := &migration{conn: conn, model: m, follows: options.Follows}
 	if t.unlock, err = lockSchema(ctx, conn); err == nil {
 		if err = t.recognize(ctx); err == nil {
 			return t, nil
@@ -82,7 +86,7 @@ func (t *migration) recognize(ctx context.Context) error {
 }
 
 func (t *migration) Plan(ctx context.Context) (*migrate.Plan, error) {
-	return planSchema(ctx, t.conn, t.model)
+	return planSchema(ctx, t.conn, t.model, t.follows)
 }
 
 func (t *migration) Apply(ctx context.Context, step *migrate.Step) error {

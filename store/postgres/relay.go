@@ -15,15 +15,18 @@ import (
 	"github.com/partita-dev/partita/store/sqltext"
 )
 
+// followMark and a family's name are what partita_meta says "yes" to once a node has followed the family.
+const followMark = "follow:"
+
 // follow brings the heads in line with which families are followed now. Nodes of two models may
 // disagree for a while: then followed wins, which costs work and loses nothing.
 func follow(ctx context.Context, conn *pgx.Conn, m *model.Model, o *store.Options) error {
 	for _, f := range m.Families {
-		if o.Start(f) == store.Unfollowed {
+		if !o.Follows(f) {
 			continue
 		}
 		var have string
-		err := conn.QueryRow(ctx, sqltext.MetaGet, "follow:"+f.Name).Scan(&have)
+		err := conn.QueryRow(ctx, sqltext.MetaGet, followMark+f.Name).Scan(&have)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return unreachable(err)
 		}
@@ -33,7 +36,7 @@ func follow(ctx context.Context, conn *pgx.Conn, m *model.Model, o *store.Option
 		if _, err := conn.Exec(ctx, sqltext.BooksOf(f).FollowedNow); err != nil {
 			return unreachable(err)
 		}
-		if _, err := conn.Exec(ctx, sqltext.MetaPut, "follow:"+f.Name, "yes"); err != nil {
+		if _, err := conn.Exec(ctx, sqltext.MetaPut, followMark+f.Name, "yes"); err != nil {
 			return unreachable(err)
 		}
 	}

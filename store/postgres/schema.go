@@ -40,7 +40,7 @@ func ensureSchema(ctx context.Context, conn *pgx.Conn, m *model.Model, o *store.
 	if _, err := conn.Exec(ctx, leaseTable); err != nil {
 		return unreachable(err)
 	}
-	plan, err := planSchema(ctx, conn, m)
+	plan, err := planSchema(ctx, conn, m, o.Follows)
 	if err != nil {
 		return err
 	}

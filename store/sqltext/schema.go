@@ -32,6 +32,7 @@ type Object struct {
 	Entity *model.Entity // nil for a table of the store's own
 	Index  bool
 	Unique []*model.Field // of a unique index: its group
+	Lag    *model.Family  // of an index that leads to what lags: its family
 	SQL    string
 
 	order []model.Order // of an index that serves reads: its columns behind the partition
@@ -96,12 +97,14 @@ func familyTables(d Dialect, f *model.Family) []Object {
 }
 
 // headIndexes lead from a bucket to its partitions, and to those that lag. They stand on a table of
-// the store's own, so that their Entity is nil.
+// the store's own, so that their Entity is nil. The one to those that lag names the version: where
+// PostgreSQL has it, no update of a head can stay on its page, so it is only for families that somebody
+// follows.
 func headIndexes(f *model.Family) []Object {
 	head := bookName("head", f)
 	lag, bucket := bookName("lag", f), bookName("bucket", f)
 	return []Object{
-		{Name: lag, Table: head, Index: true, SQL: "CREATE INDEX " + Quote(lag) + " ON " + Quote(head) + ` ("bucket") WHERE "version" > "relayed"`},
+		{Name: lag, Table: head, Index: true, Lag: f, SQL: "CREATE INDEX " + Quote(lag) + " ON " + Quote(head) + ` ("bucket") WHERE "version" > "relayed"`},
 		{Name: bucket, Table: head, Index: true, SQL: "CREATE INDEX " + Quote(bucket) + " ON " + Quote(head) + ` ("bucket", "partition")`},
 	}
 }
