@@ -12,6 +12,7 @@ import (
 	"github.com/partita-dev/partita/cache/redis"
 	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/secure"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/model"
 )
@@ -52,6 +53,11 @@ type Config struct {
 	// Admin is the address of the page, /metrics, /status and profiles, or None.
 	// Default: "127.0.0.1:8081".
 	Admin string
+	// TLS secures Listen, and AdminTLS secures Admin. Default: none, and both speak plain HTTP.
+	TLS, AdminTLS TLS
+	// ConnectionsPerAddress bounds the connections that one caller's address, or /64 network of IPv6, may
+	// have open at the same time, at Listen and at Admin. Default: 1024, and no bound for loopback.
+	ConnectionsPerAddress int
 	// AdminToken is what callers of Admin must show, at least 16 characters. Required for an address
 	// beyond loopback. Default: none, and then only this machine is answered.
 	AdminToken string
@@ -90,6 +96,18 @@ type Config struct {
 	TraceEndpoint string
 	// Logger takes what the App has to say. Default: slog.Default().
 	Logger *slog.Logger
+}
+
+// TLS names the files that an address is secured with. They are looked at every two seconds, and taken
+// up when they change; connections that are open stay so.
+type TLS struct {
+	// Cert is the path of the certificate in PEM, followed by those that lead to its root. Default: no TLS.
+	Cert string
+	// Key is the path of its private key in PEM. Required with Cert.
+	Key string
+	// ClientCA is the path of the certificates, in PEM, of those who sign callers' certificates. Then
+	// only callers who show one that is signed so are let in. Default: callers need none.
+	ClientCA string
 }
 
 // Auth says how tokens are verified.
@@ -163,6 +181,20 @@ func (c *Config) validate() error {
 		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > 65535 {
 			return fmt.Errorf("partita: Config.%s is %q: give host:port, such as 127.0.0.1:8080, or %q", l.field, l.address, None)
 		}
+	}
+	for _, t := range []struct {
+		field, listener, address string
+		files                    TLS
+	}{{"TLS", "Listen", c.Listen, c.TLS}, {"AdminTLS", "Admin", c.Admin, c.AdminTLS}} {
+		if err := secure.Files(t.files).Check("Config." + t.field); err != nil {
+			return fmt.Errorf("partita: %w", err)
+		}
+		if t.files.Cert != "" && t.address == None {
+			return fmt.Errorf("partita: Config.%s.Cert is given, but Config.%s is %q: there is nothing to secure", t.field, t.listener, None)
+		}
+	}
+	if c.ConnectionsPerAddress < 0 {
+		return fmt.Errorf("partita: Config.ConnectionsPerAddress is %d: give a number above 0", c.ConnectionsPerAddress)
 	}
 	if err := storeurl.Check(c.Store); err != nil {
 		return fmt.Errorf("partita: Config.Store: %w", err)

@@ -75,10 +75,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 			err = errors.Join(err, n.stop(ctx))
 		}
 	}()
-	if n.apiServer, err = listen(ctx, "Listen", c.Listen); err != nil {
+	if n.apiServer, err = c.listen(ctx, "Listen"); err != nil {
 		return nil, err
 	}
-	if n.adminServer, err = listen(ctx, "Admin", c.Admin); err != nil {
+	if n.adminServer, err = c.listen(ctx, "Admin"); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
@@ -189,8 +189,10 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		n.work.Go(func() { n.watchBus(background) })
 	}
 	n.serving.Store(true)
-	n.adminServer.serve(admin, nil, n.logger, n.fail)
-	n.apiServer.serve(n.api, n.admission.door, n.logger, n.fail)
+	n.work.Go(func() { n.apiServer.watch(background) })
+	n.work.Go(func() { n.adminServer.watch(background) })
+	n.adminServer.serve(admin, nil, n.fail)
+	n.apiServer.serve(n.api, n.admission.door, n.fail)
 	n.logger.Info("serving "+a.model.Service, "api", n.apiServer.url(), "page", n.adminServer.url(), "store", n.store.Info().Place)
 	return n, nil
 }

@@ -13,11 +13,13 @@ import (
 	"github.com/partita-dev/partita/internal/admit"
 	"github.com/partita-dev/partita/internal/conns"
 	"github.com/partita-dev/partita/internal/httpapi"
+	"github.com/partita-dev/partita/internal/secure"
 )
 
 // server is one listener with what answers on it. A nil *server is none.
 type server struct {
 	listener *conns.Listener
+	keys     *secure.Keys // nil: plain HTTP
 	http     *http.Server
 	logger   *slog.Logger
 	done     chan struct{}
@@ -30,10 +32,29 @@ const (
 	sendingFor = 4 * time.Second
 )
 
+// An address of the page takes so many connections, and one of the API so many: more than the door takes,
+// for connections of HTTP/2 do not come to it.
+const (
+	mostAdmin = 1 << 10
+	mostAPI   = 20 << 10
+	mostEach  = 1 << 10 // from one address, where Config does not say
+)
+
 // listen opens an address, or none, without answering on it yet.
-func listen(ctx context.Context, field, address string) (*server, error) {
+func (c *Config) listen(ctx context.Context, field string) (*server, error) {
+	address, files, tlsField, bounds := c.Listen, c.TLS, "TLS", conns.Bounds{Total: mostAPI, Each: mostEach}
+	if field == "Admin" {
+		address, files, tlsField, bounds.Total = c.Admin, c.AdminTLS, "AdminTLS", mostAdmin
+	}
 	if address == None {
 		return nil, nil
+	}
+	s := &server{logger: c.Logger, done: make(chan struct{})}
+	if files.Cert != "" {
+		var err error
+		if s.keys, err = secure.Load(secure.Files(files), "Config."+tlsField, c.Logger); err != nil {
+			return nil, fmt.Errorf("partita: %w", err)
+		}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
@@ -42,21 +63,33 @@ func listen(ctx context.Context, field, address string) (*server, error) {
 	case err != nil:
 		return nil, fmt.Errorf("partita: cannot listen on %s (Config.%s): %w", address, field, err)
 	}
-	return &server{listener: conns.Wrap(l), done: make(chan struct{})}, nil
+	if c.ConnectionsPerAddress > 0 {
+		bounds.Each, bounds.Loopback = c.ConnectionsPerAddress, true
+	}
+	bounds.Tell = func(from string) {
+		c.Logger.Warn("connections were closed, since their address has too many open: if a proxy is there, raise Config.ConnectionsPerAddress",
+			"address", address, "from", from, "most", bounds.Each)
+	}
+	s.listener = conns.Wrap(l)
+	s.listener.Bound(bounds)
+	return s, nil
 }
 
 // serve answers with h until shutdown, behind a door if there is one.
-func (s *server) serve(h http.Handler, door *admit.Door, logger *slog.Logger, failed func(error)) {
+func (s *server) serve(h http.Handler, door *admit.Door, failed func(error)) {
 	if s == nil {
 		return
 	}
-	s.http, s.logger = httpapi.Server(h), logger
+	s.http = httpapi.Server(h)
 	listener := net.Listener(s.listener)
+	if s.keys != nil {
+		listener = s.keys.Listen(listener)
+	}
 	if door != nil {
 		s.http = httpapi.ServerBehind(door, h)
 		listener = door.Listen(listener)
 	}
-	s.http.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
+	s.http.ErrorLog = slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug)
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -100,5 +133,15 @@ func (s *server) url() string {
 	if s == nil {
 		return ""
 	}
+	if s.keys != nil {
+		return "https://" + s.addr()
+	}
 	return "http://" + s.addr()
+}
+
+// watch takes up certificates that are replaced, until ctx ends.
+func (s *server) watch(ctx context.Context) {
+	if s != nil && s.keys != nil {
+		s.keys.Watch(ctx)
+	}
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,8 +17,11 @@ import (
 
 // admin says where the admin address of a running service is.
 type admin struct {
-	Admin     string `help:"Admin address of the service." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
-	TokenFile string `help:"File with a token, for a service whose admin address is beyond loopback; or PARTITA_ADMIN_TOKEN in the environment." placeholder:"FILE"`
+	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
+	TokenFile string `help:"File with a token, for a service whose admin address is beyond loopback; or PARTITA_ADMIN_TOKEN in the environment." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
+	CA        string `help:"Who signed the certificate of the admin address, in PEM, where that is https://… and this machine does not know." name:"admin-ca" env:"PARTITA_ADMIN_CA" placeholder:"FILE"`
+	Cert      string `help:"Certificate to show there, in PEM, where it asks for one." name:"admin-cert" env:"PARTITA_ADMIN_CERT" placeholder:"FILE"`
+	Key       string `help:"Private key of that certificate." name:"admin-key" env:"PARTITA_ADMIN_KEY" placeholder:"FILE"`
 }
 
 // patience is how long an answer of the admin address may take.
@@ -31,7 +37,11 @@ func (k *admin) ask(ctx context.Context, method, path string, body any) (*http.R
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+strings.TrimPrefix(k.Admin, "http://")+path, bytes.NewReader(text))
+	base, client, err := k.client()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, usage{fmt.Errorf("--admin %q is no address: write host:port", k.Admin)}
 	}
@@ -42,8 +52,10 @@ func (k *admin) ask(ctx context.Context, method, path string, body any) (*http.R
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := http.Client{Timeout: patience}
 	res, err := client.Do(req)
+	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return nil, fmt.Errorf("the certificate of %s is not trusted here (%w): give who signed it with --admin-ca, and call it by a name that it has", k.Admin, bad.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("nothing answers at %s: is the service running, and is this its admin address?", k.Admin)
 	}
@@ -74,6 +86,34 @@ func (k *admin) read(ctx context.Context, method, path string, body, into any) e
 		return fmt.Errorf("what answers at %s is not the admin address of Partita", k.Admin)
 	}
 	return nil
+}
+
+// client gives the URL of the admin address and who calls it.
+func (k *admin) client() (base string, client *http.Client, err error) {
+	client = &http.Client{Timeout: patience}
+	if k.CA == "" && k.Cert == "" && !strings.HasPrefix(k.Admin, "https://") {
+		return "http://" + strings.TrimPrefix(k.Admin, "http://"), client, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if k.CA != "" {
+		text, err := os.ReadFile(k.CA)
+		if err != nil {
+			return "", nil, usage{fmt.Errorf("--admin-ca cannot be read: %w", err)}
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return "", nil, usage{fmt.Errorf("--admin-ca: %s has no certificate in PEM", k.CA)}
+		}
+	}
+	if k.Cert != "" || k.Key != "" {
+		pair, err := tls.LoadX509KeyPair(k.Cert, k.Key)
+		if err != nil {
+			return "", nil, usage{fmt.Errorf("--admin-cert and --admin-key are no certificate and its private key: %w", err)}
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	client.Transport = &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	return "https://" + strings.TrimPrefix(k.Admin, "https://"), client, nil
 }
 
 func (k *admin) token() (string, error) {

@@ -52,6 +52,16 @@ type serveCommand struct {
 	Listen string `help:"Address of the API, or none." env:"PARTITA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR"`
 	Admin  string `help:"Address of the page, /metrics and /status, or none." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
 
+	TLSCert          string `help:"Certificate of the API's address, in PEM; it is read anew when it changes." name:"tls-cert" env:"PARTITA_TLS_CERT" placeholder:"FILE"`
+	TLSKey           string `help:"Private key of the certificate." name:"tls-key" env:"PARTITA_TLS_KEY" placeholder:"FILE"`
+	TLSClientCA      string `help:"Who signs the certificates that callers must show; without it they need none." name:"tls-client-ca" env:"PARTITA_TLS_CLIENT_CA" placeholder:"FILE"`
+	AdminTLSCert     string `help:"The same for the address of the page." name:"admin-tls-cert" env:"PARTITA_ADMIN_TLS_CERT" placeholder:"FILE"`
+	AdminTLSKey      string `help:"The same for the address of the page." name:"admin-tls-key" env:"PARTITA_ADMIN_TLS_KEY" placeholder:"FILE"`
+	AdminTLSClientCA string `help:"The same for the address of the page." name:"admin-tls-client-ca" env:"PARTITA_ADMIN_TLS_CLIENT_CA" placeholder:"FILE"`
+	AdminTokenFile   string `help:"File with the token that callers of the page must show; or PARTITA_ADMIN_TOKEN in the environment. Needed beyond loopback." env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
+
+	ConnectionsPerAddress int `help:"How many connections one caller's address may have; without it 1024, and any number on this machine." env:"PARTITA_CONNECTIONS_PER_ADDRESS" placeholder:"N"`
+
 	JWTSecretFile string `help:"File with the secret of HS256 tokens; or PARTITA_JWT_SECRET in the environment." name:"jwt-secret-file" env:"PARTITA_JWT_SECRET_FILE" placeholder:"FILE"`
 	JWKS          string `help:"URL of the key set of RS256, ES256 and EdDSA tokens." name:"jwks" env:"PARTITA_JWKS" placeholder:"URL"`
 	Issuer        string `help:"What a token's iss must be." env:"PARTITA_ISSUER"`
@@ -85,6 +95,10 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	adminToken, err := secretOf("PARTITA_ADMIN_TOKEN", "--admin-token-file", k.AdminTokenFile)
+	if err != nil {
+		return err
+	}
 	source, err := readSource(k.File)
 	if err != nil {
 		return err
@@ -99,7 +113,9 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		debug.SetGCPercent(200)
 	}
 	app, err := partita.Open(partita.Config{
-		Model: k.File, ModelSource: source, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: os.Getenv("PARTITA_ADMIN_TOKEN"),
+		Model: k.File, ModelSource: source, DataDir: k.Data, Store: k.Store, Bus: k.Bus, Node: k.Node, Listen: k.Listen, Admin: k.Admin, AdminToken: string(adminToken),
+		TLS:      partita.TLS{Cert: k.TLSCert, Key: k.TLSKey, ClientCA: k.TLSClientCA},
+		AdminTLS: partita.TLS{Cert: k.AdminTLSCert, Key: k.AdminTLSKey, ClientCA: k.AdminTLSClientCA}, ConnectionsPerAddress: k.ConnectionsPerAddress,
 		Auth:        partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
 		Webhooks:    hooks,
 		SharedCache: k.Cache, SharedCacheTimeout: k.CacheTimeout,
@@ -143,10 +159,10 @@ func webhooks(allow []string) (w partita.Webhooks, err error) {
 // welcome tells a person at a terminal where to go from here.
 func (k *serveCommand) welcome(c *console, app *partita.App) {
 	if app.Addr() != "" {
-		fmt.Fprintf(c.out, "API   http://%s   described by http://%[1]s/openapi.json\n", app.Addr())
+		fmt.Fprintf(c.out, "API   %s://%s   described by %[1]s://%[2]s/openapi.json\n", scheme(k.TLSCert), app.Addr())
 	}
 	if app.AdminAddr() != "" {
-		fmt.Fprintf(c.out, "Page  http://%s\n", app.AdminAddr())
+		fmt.Fprintf(c.out, "Page  %s://%s\n", scheme(k.AdminTLSCert), app.AdminAddr())
 	}
 	if app.DevelopmentKey() {
 		from := ""
@@ -164,17 +180,30 @@ func (k *serveCommand) welcome(c *console, app *partita.App) {
 	}
 }
 
+// scheme is that of an address with a certificate, or without.
+func scheme(cert string) string {
+	if cert != "" {
+		return "https"
+	}
+	return "http"
+}
+
 func workingDirectory() string {
 	dir, _ := os.Getwd() // without one the program's whole path is shown
 	return dir
 }
 
-// jwtSecret gives the secret of HS256 tokens, from the environment or a file; nil if there is none.
-// It is never a flag: flags are seen by everyone on the machine.
+// jwtSecret gives the secret of HS256 tokens; nil if there is none.
 func jwtSecret(file string) ([]byte, error) {
-	if secret := os.Getenv("PARTITA_JWT_SECRET"); secret != "" {
+	return secretOf("PARTITA_JWT_SECRET", "--jwt-secret-file", file)
+}
+
+// secretOf gives a secret from the environment or a file; nil if there is none. It is never a flag: flags
+// are seen by everyone on the machine.
+func secretOf(variable, flag, file string) ([]byte, error) {
+	if secret := os.Getenv(variable); secret != "" {
 		if file != "" {
-			return nil, usage{fmt.Errorf("PARTITA_JWT_SECRET and --jwt-secret-file are both given: give one")}
+			return nil, usage{fmt.Errorf("%s and %s are both given: give one", variable, flag)}
 		}
 		return []byte(secret), nil
 	}
@@ -183,7 +212,7 @@ func jwtSecret(file string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usage{fmt.Errorf("the secret of --jwt-secret-file cannot be read: %w", err)}
+		return nil, usage{fmt.Errorf("the secret of %s cannot be read: %w", flag, err)}
 	}
 	return []byte(strings.TrimRight(string(text), "\r\n")), nil
 }

@@ -10,7 +10,10 @@ import (
 // flags turns the fields of partita.Config, as the library's messages name them, into what the
 // command line calls them.
 var flags = strings.NewReplacer(
-	" (Config.AdminToken)", "", "Config.AdminToken", "PARTITA_ADMIN_TOKEN", "Config.Admin", "--admin",
+	" (Config.AdminToken)", "", "Config.AdminToken", "PARTITA_ADMIN_TOKEN",
+	"Config.AdminTLS.Cert", "--admin-tls-cert", "Config.AdminTLS.Key", "--admin-tls-key", "Config.AdminTLS.ClientCA", "--admin-tls-client-ca",
+	"Config.TLS.Cert", "--tls-cert", "Config.TLS.Key", "--tls-key", "Config.TLS.ClientCA", "--tls-client-ca",
+	"Config.ConnectionsPerAddress", "--connections-per-address", "Config.Admin", "--admin",
 	" (Config.Auth)", "", "Config.Auth.Secret", "the secret of tokens", "Config.Auth.JWKS", "--jwks", "Config.Auth: ", "",
 	" (Config.Webhooks.Secrets)", "", "Config.Webhooks.Secrets", "PARTITA_WEBHOOK_SECRET", "Config.Webhooks.Allow", "--webhook-allow",
 	"Config.CacheBytes", "--cache-size", "Config.MaxBody", "--max-body", "Config.TraceEndpoint", "--otlp",

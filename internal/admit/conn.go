@@ -181,9 +181,7 @@ func (c *Conn) Idle() {
 // Close closes the connection, also where its request is held.
 func (c *Conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
-		if w := c.waits.Load(); w != nil && c.door.abort(w, Late) {
-			w.answer <- false
-		}
+		c.drop()
 		c.Aside()
 		c.Unmark()
 		c.door.open.Add(-1)

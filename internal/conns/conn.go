@@ -3,6 +3,7 @@ package conns
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 type conn struct {
 	net.Conn
 	of          *Listener
+	from        netip.Prefix // what it counts for, where connections are bounded by it
 	read, write limit
 	quiet       int64 // ticks since Hurry in which a read waited and nothing came; of the clock only
 	closing     sync.Once

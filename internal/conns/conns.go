@@ -9,6 +9,7 @@ package conns
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,15 @@ type Listener struct {
 	last  atomic.Int64 // since began: when hurried reads end in any case
 	cut   atomic.Int64
 
+	bounds  Bounds
+	refused atomic.Int64
+	freed   chan struct{} // a connection has gone
+	shut    chan struct{} // closed with the listener
+
 	mu     sync.Mutex
 	open   map[*conn]struct{}
+	from   map[netip.Prefix]int // connections by origin, where they are bounded
+	told   time.Time            // when Bounds.Tell was called
 	closed bool
 	over   chan struct{} // closed when the listener and all its connections are
 	clock  sync.WaitGroup
@@ -37,7 +45,8 @@ type Listener struct {
 
 // Wrap returns a Listener over l. Its clock runs until it and its connections are closed.
 func Wrap(l net.Listener) *Listener {
-	k := &Listener{Listener: l, began: time.Now(), open: map[*conn]struct{}{}, over: make(chan struct{})}
+	k := &Listener{Listener: l, began: time.Now(), open: map[*conn]struct{}{}, from: map[netip.Prefix]int{},
+		freed: make(chan struct{}, 1), shut: make(chan struct{}), over: make(chan struct{})}
 	k.now.Store(1)
 	k.clock.Go(k.run)
 	return k
@@ -45,16 +54,18 @@ func Wrap(l net.Listener) *Listener {
 
 // Accept implements net.Listener.
 func (l *Listener) Accept() (net.Conn, error) {
-	inner, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for l.room() {
+		inner, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{Conn: inner, of: l}
+		c.read.set, c.write.set = inner.SetReadDeadline, inner.SetWriteDeadline
+		if l.take(c) {
+			return c, nil
+		}
 	}
-	c := &conn{Conn: inner, of: l}
-	c.read.set, c.write.set = inner.SetReadDeadline, inner.SetWriteDeadline
-	l.mu.Lock()
-	l.open[c] = struct{}{}
-	l.mu.Unlock()
-	return c, nil
+	return nil, net.ErrClosed
 }
 
 // Close implements net.Listener. The connections stay open.
@@ -62,7 +73,10 @@ func (l *Listener) Close() error {
 	err := l.Listener.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.shut)
+	}
 	l.endIfOver()
 	return err
 }
@@ -85,7 +99,7 @@ func (l *Listener) Cut() int { return int(l.cut.Load()) }
 func (l *Listener) forget(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, c)
+	l.give(c)
 	l.endIfOver()
 }
 

@@ -248,5 +248,13 @@ func Server(handler http.Handler) *http.Server {
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          100,
+			MaxReceiveBufferPerConnection: 128 << 10,
+			MaxReceiveBufferPerStream:     64 << 10,
+			SendPingTimeout:               30 * time.Second, // else a connection whose caller is gone stays for as long as a stream is open
+			PingTimeout:                   10 * time.Second,
+			WriteByteTimeout:              30 * time.Second,
+		},
 	}
 }

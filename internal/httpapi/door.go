@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -22,13 +23,18 @@ func ServerBehind(door *admit.Door, handler http.Handler) *http.Server {
 	return s
 }
 
-// behind refuses what the door has let in for that only.
+// behind refuses what the door has let in for that only. Requests of HTTP/2 share a connection, so it
+// brings each of them to the door.
 type behind struct {
 	door *admit.Door
 	next http.Handler
 }
 
 func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 2 {
+		b.serveStream(w, r)
+		return
+	}
 	if b.door.Marked() {
 		if c := admit.ConnOf(r.Context()); c != nil && c.Unmark() {
 			refuse(w, r)
@@ -36,6 +42,30 @@ func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	b.next.ServeHTTP(w, r)
+}
+
+func (b *behind) serveStream(w http.ResponseWriter, r *http.Request) {
+	c, in := b.door.Stream(r.Context(), r.Method, r.RequestURI, r.RemoteAddr)
+	if !in {
+		refuse(w, r)
+		return
+	}
+	defer c.Idle()
+	r = r.WithContext(admit.WithConn(r.Context(), c))
+	r.Body = awaited{r.Body, c}
+	b.next.ServeHTTP(w, r)
+}
+
+// awaited is a body that may be long in coming.
+type awaited struct {
+	io.ReadCloser
+	conn *admit.Conn
+}
+
+// Read implements io.Reader.
+func (a awaited) Read(p []byte) (int, error) {
+	a.conn.Aside()
+	return a.ReadCloser.Read(p)
 }
 
 var refusalLength = []string{strconv.Itoa(len(admit.RefusalBody))}
