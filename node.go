@@ -81,8 +81,12 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if n.adminServer, err = c.listen(ctx, "Admin"); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("partita: the data folder cannot be made (Config.DataDir): %w", err)
+	kept := "" // the folder whose disk is watched: beside a shared store a node keeps nothing on a disk
+	if storeurl.Embedded(c.Store) {
+		kept = c.DataDir
+		if err := os.MkdirAll(kept, 0o700); err != nil {
+			return nil, fmt.Errorf("partita: the data folder cannot be made (Config.DataDir): %w", err)
+		}
 	}
 	verifier, err := c.verifier(background)
 	if err != nil {
@@ -121,7 +125,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 
-	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: c.DataDir,
+	n.recorder = observe.New(observe.Config{Model: a.model, Version: Version(), Store: n.store, Cache: answers.Stats, Shared: tierStats(tier), DataDir: kept,
 		Node: n.name, Address: n.apiServer.url(), Health: n.board, Shards: n.shards, Study: n.study.Figures})
 	n.onClose(func(context.Context) error { return n.recorder.Close() })
 	n.admitting(ctx)
@@ -158,7 +162,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if n.api, err = httpapi.New(api); err != nil {
 		return nil, err
 	}
-	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers}
+	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers, Advice: n.advising(a)}
 	if events != nil {
 		page.Letters = events
 		n.recorder.Endpoints(func() []observe.EndpointFigures { return endpointFigures(events) })

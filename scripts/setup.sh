@@ -11,6 +11,7 @@ declare -A package=(
   [curl]=curl              # the README's tour
   [git]=git
   [redis-server]=redis-server  # the shared cache
+  [haproxy]=haproxy        # the balancer of examples/compose
   [initdb]=postgresql      # the store of many nodes
 )
 
