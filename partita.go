@@ -9,6 +9,7 @@
 package partita
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 type App struct {
 	config   Config
 	model    *model.Model
+	source   []byte // of the model
 	handlers map[string]engine.Handler
 	misfits  []error // what Handle and On found wrong
 
@@ -42,29 +44,29 @@ func Open(config Config) (*App, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	m, err := config.readModel()
+	m, source, err := config.readModel()
 	if err != nil {
 		return nil, err
 	}
 	if err := config.mayServe(m); err != nil {
 		return nil, err
 	}
-	return &App{config: config, model: m, handlers: map[string]engine.Handler{}}, nil
+	return &App{config: config, model: m, source: source, handlers: map[string]engine.Handler{}}, nil
 }
 
-func (c *Config) readModel() (*model.Model, error) {
-	source, name := c.ModelSource, c.Model
+func (c *Config) readModel() (m *model.Model, source []byte, err error) {
+	source = c.ModelSource
 	if source == nil {
-		var err error
 		if source, err = os.ReadFile(c.Model); err != nil {
-			return nil, fmt.Errorf("partita: Config.Model cannot be read: %w", err)
+			return nil, nil, fmt.Errorf("partita: Config.Model cannot be read: %w", err)
 		}
 	}
-	if name == "" {
-		name = "model.yaml"
-	}
-	return model.Parse(name, source, c.Env)
+	m, err = model.Parse(c.modelName(), source, c.Env)
+	return m, source, err
 }
+
+// modelName names the model file for people.
+func (c *Config) modelName() string { return cmp.Or(c.Model, "model.yaml") }
 
 // Model gives the checked model.
 func (a *App) Model() *model.Model { return a.model }

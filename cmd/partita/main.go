@@ -43,6 +43,7 @@ type commands struct {
 	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
 	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`
 	Plan    planCommand    `cmd:"" help:"Work out what a service needs as it grows, and what breaks first."`
+	Advise  adviseCommand  `cmd:"" help:"Tell what to change in the model of a running service, from what it measured."`
 	Observe observeCommand `cmd:"" help:"Write a Grafana dashboard and Prometheus alert rules for a model."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/partita-dev/partita/internal/advise"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/model"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	API string
 	// Peers gives the other nodes of the service, with their figures of a window. nil: there are none.
 	Peers func(ctx context.Context, w observe.Window) []observe.Peer
+	// Advice tells what to change in the model, from figures since the start. nil: there is none.
+	Advice func(context.Context, observe.Snapshot) *advise.Report
 }
 
 // tokenLength is the least number of characters of a token: it stands against guessing.
@@ -61,6 +64,11 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /about", d.serveAbout)
 	mux.HandleFunc("GET /debug/pprof/{$}", listProfiles)
 	mux.HandleFunc("GET /debug/pprof/{name}", serveProfile)
+	if cfg.Advice != nil {
+		mux.HandleFunc("GET /advice", func(w http.ResponseWriter, r *http.Request) {
+			writeJSON(w, cfg.Advice(r.Context(), d.snapshot(r.Context(), observe.SinceStart)))
+		})
+	}
 	if cfg.Letters != nil {
 		office{cfg.Letters}.serve(mux)
 	}

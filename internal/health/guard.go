@@ -44,6 +44,17 @@ type Guard struct {
 	room     int64     // when it was full
 }
 
+// Indexes implements store.Indexed where the store does; where it does not, it gives none.
+func (g *Guard) Indexes(ctx context.Context) ([]store.IndexUse, error) {
+	s, ok := g.Store.(store.Indexed)
+	if !ok {
+		return nil, nil
+	}
+	ctx, cancel := g.bounded(ctx)
+	defer cancel()
+	return s.Indexes(ctx)
+}
+
 // NewGuard makes a Guard. Run makes it work.
 func NewGuard(c GuardConfig) *Guard {
 	if c.Timeout <= 0 {

@@ -1,0 +1,80 @@
+package advise
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// share writes a part of a whole.
+func share(x float64) string {
+	switch {
+	case x > 0.995 && x < 1:
+		return strings.TrimSuffix(fmt.Sprintf("%.2f", math.Min(x*100, 99.99)), "0") + " %"
+	case x < 0.1 && x > 0:
+		return fmt.Sprintf("%.2g %%", x*100)
+	}
+	return fmt.Sprintf("%.0f %%", x*100)
+}
+
+// length writes seconds as a model does: 1h30m, 15s, 250ms.
+func length(s float64) string {
+	d := time.Duration(s * float64(time.Second)).Round(time.Millisecond)
+	if d >= 10*time.Second {
+		d = d.Round(time.Second)
+	}
+	text := ""
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
+		if n := d / unit.size; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			d -= n * unit.size
+		}
+	}
+	if text == "" {
+		return "0s"
+	}
+	return text
+}
+
+// short writes a short time.
+func short(s float64) string {
+	switch {
+	case s >= 1:
+		return fmt.Sprintf("%.2gs", s)
+	case s >= 0.001:
+		return fmt.Sprintf("%.3gms", s*1e3)
+	}
+	return fmt.Sprintf("%.3gµs", s*1e6)
+}
+
+// count writes a number with its thousands apart.
+func count(n float64) string {
+	s := fmt.Sprintf("%.0f", n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func few(n float64) string {
+	if n < 10 {
+		return fmt.Sprintf("%.2g", n)
+	}
+	return count(n)
+}
+
+// bytes writes a size.
+func bytes(n float64) string {
+	unit := "bytes"
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if n < 1024 {
+			break
+		}
+		n, unit = n/1024, u
+	}
+	return fmt.Sprintf("%.3g %s", n, unit)
+}
