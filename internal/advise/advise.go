@@ -77,7 +77,8 @@ const (
 	LeastChanges  = 50   // changes of answers, for how long they last
 	LeastIndex    = 500  // requests that read or wrote the rows of an index
 	LeastWrites   = 100  // of a write
-	LeastRequests = 1000 // in the partitions of a family, lately
+	LeastRequests = 2000 // in the partitions of a family, lately
+	LeastInOne    = 20   // of those looked at, in one partition
 )
 
 // adviser makes a Report.
@@ -96,6 +97,9 @@ func Make(f Figures) *Report {
 		a.reads += a.waits(&f.Now.Reads[i])
 	}
 	if f.Now.Study != nil {
+		own := *f.Now.Study
+		own.Seconds = min(own.Seconds, f.Now.Covered)
+		a.Now.Study = &own
 		a.cache()
 		a.indexes()
 		a.hot()

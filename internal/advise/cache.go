@@ -46,10 +46,11 @@ func (c *candidate) hits(t study.Try) float64 {
 	return max(0, 1-float64(t.Loads)/float64(c.Asked))
 }
 
-// usable lists the tries that lasted at least once while there was somebody to look.
+// usable lists the tries that lasted at least once while there was somebody to look, and are not longer
+// than the read's `stale`.
 func (c *candidate) usable() (list []study.Try) {
 	for _, t := range c.Tries[1:] {
-		if t.Fresh <= c.Now.Study.Seconds {
+		if t.Fresh <= c.Now.Study.Seconds && (c.read.Stale == 0 || t.Fresh <= c.read.Stale.Seconds()) {
 			list = append(list, t)
 		}
 	}
@@ -149,10 +150,10 @@ func (c *candidate) cost(gain float64) string {
 
 func (c *candidate) stability() string {
 	if c.Changes == 0 {
-		return fmt.Sprintf("no answer changed while it was asked for %s times", count(float64(c.Asked)))
+		return fmt.Sprintf("in %s none of its answers changed", many(float64(c.Asked), "request", "requests"))
 	}
-	return fmt.Sprintf("an answer is asked for %s times between two changes of it (%s requests, %s changes)",
-		few(float64(c.Asked)/float64(c.Changes)), count(float64(c.Asked)), count(float64(c.Changes)))
+	return fmt.Sprintf("an answer is asked for %s times between two changes of it (%s, %s)",
+		few(float64(c.Asked)/float64(c.Changes)), many(float64(c.Asked), "request", "requests"), many(float64(c.Changes), "change", "changes"))
 }
 
 // ladder gives the hit rates of all that was tried.

@@ -31,7 +31,7 @@ func (a *adviser) hot() {
 		}
 		least := max(hotShare, hotTimes/float64(len(x.Partitions)))
 		for _, p := range x.Partitions[:min(mostHot, len(x.Partitions))] {
-			if sure := (p.Cost - p.Over) / x.Cost; sure >= least {
+			if sure := (p.Cost - p.Over) / x.Cost; sure >= least && p.Requests >= LeastInOne {
 				a.heat(family, &x, &p, sure)
 			}
 		}

@@ -115,6 +115,12 @@ func (a *adviser) index(ix *model.Index) {
 			x.Evidence = append(x.Evidence, "it would be kept for "+u.read.Name+" too, likewise without use")
 		}
 	}
+	for i := range a.out.Advice { // one change is enough for both
+		if y := &a.out.Advice[i]; y.Kind == Unused && y.Change != nil && x.Change != nil && *y.Change == *x.Change {
+			y.Evidence = append(append(y.Evidence, "the index "+ix.Name+" goes with it"), x.Evidence...)
+			return
+		}
+	}
 	a.say(x)
 }
 

@@ -21,8 +21,11 @@ func share(x float64) string {
 // length writes seconds as a model does: 1h30m, 15s, 250ms.
 func length(s float64) string {
 	d := time.Duration(s * float64(time.Second)).Round(time.Millisecond)
-	if d >= 10*time.Second {
+	switch {
+	case d >= 10*time.Second:
 		d = d.Round(time.Second)
+	case d >= time.Second:
+		d = d.Round(100 * time.Millisecond)
 	}
 	text := ""
 	for _, unit := range []struct {
@@ -65,6 +68,14 @@ func few(n float64) string {
 		return fmt.Sprintf("%.2g", n)
 	}
 	return count(n)
+}
+
+// many writes a number of things.
+func many(n float64, one, more string) string {
+	if math.Round(n) == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + more
 }
 
 // bytes writes a size.
