@@ -163,6 +163,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, err
 	}
 	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers, Advice: n.advising(a)}
+	page.Data = &dashboard.Data{Store: n.store, Engine: paths, Reads: n.admission.reads, Keep: c.KeepChanges, Logger: c.Logger}
 	if events != nil {
 		page.Letters = events
 		n.recorder.Endpoints(func() []observe.EndpointFigures { return endpointFigures(events) })

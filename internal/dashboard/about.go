@@ -13,23 +13,17 @@ type about struct {
 	Plan       *accessplan.Plan       `json:"plan"`
 	Access     *accessplan.AccessPlan `json:"access"`
 	Entities   []entity               `json:"entities"`
+	Writes     []write                `json:"writes"`
 	Paths      map[string]string      `json:"paths"`      // address by pattern
 	Objectives map[string]float64     `json:"objectives"` // promised p99 in seconds by pattern, where there is one
 	Try        string                 `json:"try"`        // a command that asks the service something
+	Rows       string                 `json:"rows"`       // shown; token: not, since there is no admin token; none
 }
 
-// entity is one table.
-type entity struct {
-	Name      string   `json:"name"`
-	Partition string   `json:"partition"`
-	Key       []string `json:"key"`
-	Fields    []string `json:"fields"` // beside partition and key
-	View      bool     `json:"view"`
-}
-
-func describe(m *model.Model, api string) about {
-	a := about{Plan: accessplan.Table(m), Access: accessplan.Access(m), Entities: []entity{}, Try: try(m, api),
-		Paths: map[string]string{}, Objectives: map[string]float64{}}
+func describe(cfg *Config) about {
+	m := cfg.Model
+	a := about{Plan: accessplan.Table(m), Access: accessplan.Access(m), Entities: entities(m), Writes: writes(m), Try: try(m, cfg.API),
+		Paths: map[string]string{}, Objectives: map[string]float64{}, Rows: "shown"}
 	for _, r := range m.Reads {
 		a.Paths[r.Name] = "GET " + addressOf(r)
 		a.promise(r.Name, r.Objective)
@@ -38,15 +32,11 @@ func describe(m *model.Model, api string) about {
 		a.Paths[w.Name] = "POST /v1/" + w.Name
 		a.promise(w.Name, w.Objective)
 	}
-	for _, e := range m.Entities {
-		d := entity{Name: e.Name, Partition: e.Family.Name, Key: []string{}, Fields: []string{}, View: e.View != nil}
-		for _, f := range e.Key {
-			d.Key = append(d.Key, f.Name)
-		}
-		for _, f := range e.Fields[min(len(e.Fields), 1+len(e.Key)):] {
-			d.Fields = append(d.Fields, f.Name)
-		}
-		a.Entities = append(a.Entities, d)
+	switch {
+	case cfg.Data == nil:
+		a.Rows = "none"
+	case cfg.Token == "":
+		a.Rows = "token"
 	}
 	return a
 }

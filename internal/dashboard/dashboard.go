@@ -26,6 +26,8 @@ type Config struct {
 	Hosts []string
 	// Letters are the dead letters; nil: there are none, and no address for them.
 	Letters Letters
+	// Data are the rows; nil: the page shows none, and there are no addresses for them.
+	Data *Data
 	// API is the base URL of the API, for the example on the page: "http://127.0.0.1:8080".
 	API string
 	// Peers gives the other nodes of the service, with their figures of a window. nil: there are none.
@@ -51,7 +53,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := json.Marshal(describe(cfg.Model, cfg.API))
+	about, err := json.Marshal(describe(&cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +73,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	if cfg.Letters != nil {
 		office{cfg.Letters}.serve(mux)
+	}
+	if cfg.Data != nil {
+		newShelf(&cfg).serve(mux, cfg.Token)
 	}
 	mux.Handle("GET /", files)
 	return g.guard(mux), nil

@@ -111,7 +111,7 @@ func TestThePageShowsWhatIsMeasured(t *testing.T) {
 	d := open(t, nil)
 	b := browse(t, d.URL)
 	b.wait(t, ready)
-	for _, text := range []string{"shop", "serving, all well", "version 1.2.3", "Orders placed", "place_order", "Partition: one customer", "partita token --sub"} {
+	for _, text := range []string{"shop", "serving, all well", "version 1.2.3", "Orders placed", "place_order", "partita token --sub"} {
 		if !strings.Contains(ask[string](t, b, "document.body.innerText"), text) {
 			t.Errorf("the page does not show %q", text)
 		}

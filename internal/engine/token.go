@@ -103,6 +103,11 @@ func (e *Engine) rowTag(r *model.Read, row *model.Row) string {
 	return string(b)
 }
 
+// VersionTag is an entity tag that WriteRequest.IfMatch holds for while a row has this version.
+func (e *Engine) VersionTag(version uint64) string {
+	return `"` + e.incarnation + "." + strconv.FormatUint(version, 10) + `.row"`
+}
+
 // matches tells whether If-Match holds for a row: any tag of the row's incarnation and version
 // does, whichever pattern showed it.
 func (e *Engine) matches(ifMatch string, row *model.Row) bool {

@@ -15,8 +15,10 @@ function family(p, about) {
     h('div', { class: 'heading' }, h('h3', {}, `Partition: one ${p.name}`), h('p', { class: 'quiet' }, p.view ? `kept by the view ${p.view}` : '')),
     h('p', { class: 'quiet' }, h('code', {}, `${p.by} ${p.type}`), sizes ? ` · ${sizes}` : ''),
     h('ul', { class: 'entities' }, ...entities.map((e) => h('li', {}, h('span', { class: 'name' }, e.name),
-      e.key.length ? ` by ${e.key.join(', ')}` : ' one row', e.fields.length ? ` · ${e.fields.join(', ')}` : ''))))
+      e.key.length ? ` by ${e.key.join(', ')}` : ' one row', others(e).length ? ` · ${others(e).join(', ')}` : ''))))
 }
+
+const others = (e) => e.fields.slice(1 + e.key.length).map((f) => f.name)
 
 const or = (list) => [...new Set(list)].join(' or ')
 

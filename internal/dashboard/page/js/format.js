@@ -63,7 +63,7 @@ export function length(seconds) {
   let text = Math.floor(n / size) + ' ' + name
   if (i + 1 < units.length) {
     const rest = Math.floor((n % size) / units[i + 1][1])
-    if (rest > 0 || i < 2) text += ' ' + rest + ' ' + units[i + 1][0]
+    if (rest > 0) text += ' ' + rest + ' ' + units[i + 1][0]
   }
   return text
 }

@@ -10,22 +10,15 @@ import { makeNodes } from './nodes.js'
 import { makePatterns } from './patterns.js'
 import { makeMachine } from './machine.js'
 import { makeLetters } from './letters.js'
+import { makeViews } from './views.js'
+import { makeData } from './data.js'
 import { drawAbout } from './about.js'
+import { ask } from './ask.js'
 
 const every = 1000
 const patience = 5000
 
 const header = makeHeader({ changed: () => poll() })
-
-async function get(address) {
-  const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(patience) })
-  if (response.status === 401) {
-    location.assign('/login')
-    throw new Error('log in first')
-  }
-  if (!response.ok) throw new Error(`status ${response.status}`)
-  return response.json()
-}
 
 let parts = null
 let about = null
@@ -36,8 +29,8 @@ async function poll() {
   clearTimeout(timer)
   const mine = ++asked
   try {
-    about ??= await get('/about')
-    const figures = await get('/live?window=' + header.window())
+    about ??= await ask('/about', { wait: patience })
+    const figures = await ask('/live?window=' + header.window(), { wait: patience })
     if (mine !== asked) return // another window was chosen meanwhile
     if (figures.revision !== about.plan.revision) { location.reload(); return }
     draw(figures)
@@ -52,6 +45,11 @@ function draw(figures) {
   if (!parts) {
     parts = [makeCondition(), makeTotals(), makeLoad(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(about)
+    const views = { data: makeData(byId('view-data'), about) }
+    makeViews((view, params) => {
+      for (const [name, part] of Object.entries(views)) if (name !== view) part.hide?.()
+      views[view]?.show(params)
+    })
   }
   header.update(figures)
   for (const part of parts) part.update(figures, about)
