@@ -1,10 +1,12 @@
-// What the service is: its partitions, its entities, and the plan of access.
+// What the service is: its model as a picture, and in words its partitions, entities and plan of access.
 
 import { byId, h } from './dom.js'
 import { count } from './format.js'
+import { makePicture } from './picture.js'
 
 export function drawAbout(about) {
   const box = byId('about')
+  box.before(makePicture(about))
   box.append(h('div', { class: 'families' }, ...about.plan.partitions.map((p) => family(p, about))), plan(about))
 }
 
