@@ -55,7 +55,7 @@ export function makePicture(about) {
     const best = all.toSorted((a, b) => far(a) - far(b))[0]
     return far(best) < Infinity ? parts.get(best.id) : null
   }
-  const svg = s('svg', { class: 'picture', viewBox: `0 0 ${width} ${height}`, width, height, role: 'group', 'aria-label': `The model of ${about.plan.service}: writes, entities by partition, and reads` },
+  const svg = s('svg', { class: 'picture', viewBox: `-2 0 ${width + 4} ${height}`, width: width + 4, height, role: 'group', 'aria-label': `The model of ${about.plan.service}: writes, entities by partition, and reads` },
     s('defs', {}, s('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' }, s('path', { d: 'M0 0 8 4 0 8z' }))),
     ...frames.map((f) => s('g', { class: 'family', 'aria-hidden': 'true' }, s('rect', { x: f.x, y: f.y, width: f.w, height: f.h, rx: 12 }),
       s('text', { x: f.x + 12, y: f.y + 21 }, s('tspan', { class: 'strong' }, f.title), s('tspan', {}, ' ' + f.note)))),
