@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -19,14 +17,12 @@ import (
 // Postgres is one PostgreSQL, with its promises of durability as they come. It is safe for concurrent
 // use.
 type Postgres struct {
+	process
 	bin, dir string
 	own      bool // the folder was made by Start
 	port     int
 	user     systemUser
 	number   atomic.Int64 // of databases made so far
-
-	mu  sync.Mutex
-	cmd *exec.Cmd
 }
 
 // StartPostgres makes a cluster and starts it. dir is an empty folder for its files; "": a temporary
@@ -90,71 +86,19 @@ func (s *Postgres) command(name string, args ...string) *exec.Cmd {
 
 // Run starts the server, after Kill or Stop too, and returns when it takes connections.
 func (s *Postgres) Run() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	cmd := s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-p", strconv.Itoa(s.port), "-k", s.dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200", "-c", "shared_buffers=256MB")
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	s.cmd = cmd
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for {
+	return s.run("PostgreSQL", s.dir, cmd, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, s.URL("postgres"))
-		if err == nil {
-			return conn.Close(ctx)
+		if err != nil {
+			return err
 		}
-		select { // the server's readiness has no signal
-		case <-ctx.Done():
-			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("PostgreSQL does not answer: %w: %s", err, text)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// Kill ends the server and all its backends at once, as a crash does.
-func (s *Postgres) Kill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cmd != nil {
-		killAll(s.cmd)
-		s.cmd = nil
-	}
+		return conn.Close(ctx)
+	})
 }
 
 // Stop ends the server and its connections in good order.
-func (s *Postgres) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cmd == nil {
-		return
-	}
-	s.cmd.Process.Signal(os.Interrupt) //nolint:errcheck // it may be gone already
-	s.cmd.Wait()                       //nolint:errcheck // it was told to end
-	s.cmd = nil
-}
-
-// Freeze stops all its processes in place, and Thaw lets them go on: a database that hangs.
-func (s *Postgres) Freeze() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freeze(s.cmd)
-}
-
-// Thaw ends Freeze.
-func (s *Postgres) Thaw() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	thaw(s.cmd)
-}
+func (s *Postgres) Stop() { s.end() }
 
 // Remove kills the server and deletes its files.
 func (s *Postgres) Remove() {

@@ -2,7 +2,10 @@
 
 package local
 
-import "os/exec"
+import (
+	"os"
+	"os/exec"
+)
 
 type systemUser struct{}
 
@@ -10,12 +13,12 @@ func unprivileged(string) (systemUser, error) { return systemUser{}, nil }
 
 func apart(*exec.Cmd, systemUser) {}
 
-func killAll(cmd *exec.Cmd) {
-	cmd.Process.Kill() //nolint:errcheck // it may be gone already
-	cmd.Wait()         //nolint:errcheck // it was killed
+func killAll(p *os.Process, ended <-chan struct{}) {
+	p.Kill() //nolint:errcheck // it may be gone already
+	<-ended
 }
 
 // freeze and thaw do nothing where processes cannot be stopped in place: see CanFreeze.
-func freeze(*exec.Cmd) {}
+func freeze(*os.Process) {}
 
-func thaw(*exec.Cmd) {}
+func thaw(*os.Process) {}

@@ -38,11 +38,12 @@ func unprivileged(dir string) (systemUser, error) {
 // apart runs a server in a group of its own, so that an interrupt from the terminal is not for it.
 func apart(cmd *exec.Cmd, u systemUser) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: u.credential, Setpgid: true}
+	tie(cmd.SysProcAttr)
 }
 
 // killAll ends a server and all the processes that it started, at once.
-func killAll(cmd *exec.Cmd) {
-	pid := cmd.Process.Pid
+func killAll(p *os.Process, ended <-chan struct{}) {
+	pid := p.Pid
 	// A backend that outlives the server holds the memory that the next one wants, so nothing is
 	// started any more before all are killed, and they are waited for.
 	kill(pid, syscall.SIGSTOP)
@@ -52,18 +53,15 @@ func killAll(cmd *exec.Cmd) {
 		kill(child, syscall.SIGKILL)
 	}
 	kill(pid, syscall.SIGKILL)
-	cmd.Wait() //nolint:errcheck // it was killed
+	<-ended
 	for _, child := range backends {
 		await(func() bool { return state(child) == 0 || state(child) == 'Z' })
 	}
 }
 
 // freeze stops the server first: what it would start afterwards would not be stopped.
-func freeze(cmd *exec.Cmd) {
-	if cmd == nil {
-		return
-	}
-	pid := cmd.Process.Pid
+func freeze(p *os.Process) {
+	pid := p.Pid
 	kill(pid, syscall.SIGSTOP)
 	await(func() bool { s := state(pid); return s == 'T' || s == 0 || s == 'Z' })
 	for _, child := range children(pid) {
@@ -71,11 +69,8 @@ func freeze(cmd *exec.Cmd) {
 	}
 }
 
-func thaw(cmd *exec.Cmd) {
-	if cmd == nil {
-		return
-	}
-	for _, pid := range append(children(cmd.Process.Pid), cmd.Process.Pid) {
+func thaw(p *os.Process) {
+	for _, pid := range append(children(p.Pid), p.Pid) {
 		kill(pid, syscall.SIGCONT)
 	}
 }

@@ -7,21 +7,17 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 // Redis is one Redis, or Valkey, that keeps nothing on disk. It is safe for concurrent use.
 type Redis struct {
+	process
 	bin, dir string
 	port     int
 	args     []string
-
-	mu  sync.Mutex
-	cmd *exec.Cmd
 }
 
 // StartRedis starts a server, with more arguments if given, such as "--maxmemory", "2mb". The error is
@@ -58,37 +54,16 @@ func RedisBinary() (string, error) {
 
 // Run starts the server, after Kill too, and returns when it answers. It has then nothing.
 func (s *Redis) Run() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	args := append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no"}, s.args...)
 	cmd := exec.Command(s.bin, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 	apart(cmd, systemUser{})
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	s.cmd = cmd
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for !s.answers() {
-		select { // the server's readiness has no signal
-		case <-ctx.Done():
-			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("no answer from Redis: %s", text)
-		case <-time.After(5 * time.Millisecond):
+	return s.run("Redis", s.dir, cmd, func(context.Context) error {
+		_, err := s.Do("PING")
+		if err != nil && strings.HasPrefix(err.Error(), "NOAUTH") {
+			return nil // it wants a password, so it answers
 		}
-	}
-	return nil
-}
-
-func (s *Redis) answers() bool {
-	_, err := s.Do("PING")
-	return err == nil || strings.HasPrefix(err.Error(), "NOAUTH")
+		return err
+	})
 }
 
 // Do sends one command, and gives the first line of the reply without its kind. An error reply is an
@@ -124,32 +99,6 @@ func (s *Redis) Do(words ...string) (string, error) {
 		return strings.TrimSpace(text), err
 	}
 	return line[1:], nil
-}
-
-// Kill ends the server at once, as a crash does. What it had is gone.
-func (s *Redis) Kill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cmd == nil {
-		return
-	}
-	s.cmd.Process.Kill() //nolint:errcheck // it may be gone already
-	s.cmd.Wait()         //nolint:errcheck // it was killed
-	s.cmd = nil
-}
-
-// Freeze stops the server in place, and Thaw lets it go on: one that hangs.
-func (s *Redis) Freeze() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	freeze(s.cmd)
-}
-
-// Thaw ends Freeze.
-func (s *Redis) Thaw() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	thaw(s.cmd)
 }
 
 // Remove kills the server and deletes its files.
