@@ -89,6 +89,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"token"}, badCall, "--sub"},
 		{[]string{"token", "--sub", "x", "--claim", "staff", "--data", t.TempDir()}, badCall, "roles=staff"},
 		{[]string{"status", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
+		{[]string{"advise", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
 		{[]string{"import", "ordre", "x.csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
 		{[]string{"import", "order", "main_test.go", "--model", shop}, badCall, "--format"},
 		{[]string{"import", "order", "no-such-file", "--model", shop}, badCall, "cannot be read"},
@@ -257,6 +258,9 @@ func TestServeUntilItIsToldToStop(t *testing.T) {
 	}
 	var doc struct{ Service string }
 	if text := must(t, "status", "--json", "--admin", admin); json.Unmarshal([]byte(text), &doc) != nil || doc.Service != "shop" {
+		t.Error(text)
+	}
+	if text := must(t, "advise", "--admin", admin); !strings.Contains(text, "Nothing to advise so far") || !strings.Contains(text, "of 200 requests") {
 		t.Error(text)
 	}
 	code, _, errs := command(t, "export", "order", "--model", shop, "--data", data)
