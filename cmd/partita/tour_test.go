@@ -26,11 +26,14 @@ func stepsOf(t *testing.T, path string) (steps []step) {
 	inside := false
 	for line := range strings.Lines(string(text)) {
 		command, isCommand := strings.CutPrefix(line, "$ ")
+		more, goesOn := strings.CutPrefix(strings.TrimRight(line, "\n"), ">")
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inside = strings.TrimSpace(line) == "```console"
 		case inside && isCommand:
 			steps = append(steps, step{command: strings.TrimSpace(command)})
+		case inside && goesOn && steps[len(steps)-1].output == "":
+			steps[len(steps)-1].command += "\n" + strings.TrimPrefix(more, " ")
 		case inside:
 			steps[len(steps)-1].output += line
 		}
@@ -44,7 +47,9 @@ func TestREADMEOfTheShopIsTrue(t *testing.T) { tour(t, "../../examples/shop/READ
 func TestREADMEOfTheTrackerIsTrue(t *testing.T) {
 	tour(t, "../../examples/tracker/README.md", "tracker")
 }
+func TestTheTourIsTrue(t *testing.T) { tour(t, "../../docs/tour.md", "") }
 
+// tour does what a document says, beside a running example, or without one where the document starts its own.
 func tour(t *testing.T, document, example string) {
 	steps := stepsOf(t, document)
 	if len(steps) < 15 {
@@ -63,7 +68,12 @@ func tour(t *testing.T, document, example string) {
 	}
 	const place = "127.0.0.1:9000" // of the receiver of webhooks, as printed
 	receiver := freePlace(t)
-	api, admin := serveIn(t, dir, example, "ORDER_PLACED_HOOK=http://"+receiver+"/", "PARTITA_WEBHOOK_ALLOW=127.0.0.0/8")
+	var api, admin string
+	if example == "" {
+		api, admin = freePlace(t), freePlace(t)
+	} else {
+		api, admin = serveIn(t, dir, example, "ORDER_PLACED_HOOK=http://"+receiver+"/", "PARTITA_WEBHOOK_ALLOW=127.0.0.0/8")
+	}
 
 	var script strings.Builder
 	const mark = "=== step "
@@ -72,7 +82,7 @@ func tour(t *testing.T, document, example string) {
 	}
 	shell := exec.CommandContext(t.Context(), "bash")
 	shell.Dir = dir
-	shell.Env = append(os.Environ(), "PARTITA_ADMIN="+admin)
+	shell.Env = append(os.Environ(), "PARTITA_ADMIN="+admin, "PARTITA_LISTEN="+api)
 	shell.Stdin = strings.NewReader("exec 2>&1\n" + script.String())
 	out, err := shell.Output()
 	if err != nil && len(out) == 0 {
