@@ -34,9 +34,9 @@ const (
 func ShardOf(bucket int) int { return bucket / (Buckets / Shards) }
 
 // Shards share logs. In a cluster each has one of its own, so that its reader may delete what is done
-// without asking other nodes. In one process a log for many makes larger groups: docs/bus.md has the
-// figures.
-const embeddedLogs = 2
+// without asking other nodes. In one process a log for all makes larger groups, and so fewer syncs:
+// docs/bus.md has the figures.
+const embeddedLogs = 1
 
 func (b *Bus) logOf(shard int) int { return shard / (Shards / b.logs) }
 
@@ -112,7 +112,7 @@ type Bus struct {
 	boot   string // tells this opening of the bus from every other: the start of message ids
 
 	streams streams
-	logs    int                   // how many logs the shards have
+	logs    int                   // how many logs the shards have; it does not change once the bus is open
 	lanes   [Shards]lane          // by log
 	done    [Shards]atomic.Uint64 // by shard: the last group that was done, as far as this process knows
 	poison  hook[func(context.Context, []byte) error]
@@ -143,7 +143,11 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	for log := range b.lanes {
 		b.lanes[log].bus, b.lanes[log].log = b, log
 	}
-	if err := b.connect(ctx); err != nil {
+	err := b.connect(ctx)
+	if err == nil && b.Embedded() {
+		err = b.joinLogs(ctx)
+	}
+	if err != nil {
 		_ = b.Close()
 		return nil, err
 	}

@@ -34,3 +34,15 @@ func AppendAlone(ctx context.Context, b *Bus, bucket int, command []byte) error 
 	c := b.commandStream(b.logOf(ShardOf(bucket)))
 	return b.store(ctx, c, c.Subjects[0], "", endGroup(addToGroup(startGroup(len(command)), ShardOf(bucket), command)), func() {})
 }
+
+// Split gives the shards two logs, as an embedded bus had once. Nothing was appended or read yet.
+func Split(b *Bus) { b.logs = 2 }
+
+// Logs gives how many logs the shards have, and the bound of the first.
+func Logs(ctx context.Context, b *Bus) (n int, bound int64) {
+	first, err := b.stream(ctx, b.commandStream(0))
+	if err != nil {
+		return b.logs, 0
+	}
+	return b.logs, first.CachedInfo().Config.MaxBytes
+}

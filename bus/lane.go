@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -138,11 +139,27 @@ func (l *lane) leave(w *waiting, cause error) error {
 // run publishes groups until nothing waits any more.
 func (l *lane) run() {
 	for {
+		l.letIn()
 		g, id := l.next()
 		if g == nil {
 			return
 		}
 		l.finish(g, l.bus.publish(l, g, id))
+	}
+}
+
+// letIn lets those go first who are ready to run and about to wait here: a group costs a sync however
+// large it is. Where processors are idle nobody is, and it takes no time.
+func (l *lane) letIn() {
+	for before := -1; ; {
+		l.mu.Lock()
+		waits := len(l.queue)
+		l.mu.Unlock()
+		if waits == before || waits >= groupSize {
+			return
+		}
+		before = waits
+		runtime.Gosched()
 	}
 }
 

@@ -41,6 +41,38 @@ func (b *Bus) commandStream(log int) jetstream.StreamConfig {
 	}
 }
 
+// joinLogs makes one log of the two that an embedded bus had once, as soon as nothing waits in the
+// second: until then both are used as they were.
+func (b *Bus) joinLogs(ctx context.Context) error {
+	const two = 2
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	second, err := b.js.Stream(ctx, b.commandStream(1).Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	if second.CachedInfo().State.Msgs > 0 {
+		b.logs = two
+		return nil
+	}
+	if err := b.js.DeleteStream(ctx, second.CachedInfo().Config.Name); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	first, err := b.js.Stream(ctx, b.commandStream(0).Name)
+	if err == nil {
+		c := first.CachedInfo().Config
+		c.MaxBytes += second.CachedInfo().Config.MaxBytes // after its room is free
+		_, err = b.js.UpdateStream(ctx, c)
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		b.log.Warn("the log of accepted commands keeps the bound that it had beside another", "error", err)
+	}
+	return nil
+}
+
 func (b *Bus) attemptStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              b.streamName("attempt"),
