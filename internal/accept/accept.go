@@ -55,7 +55,7 @@ type Config struct {
 type Acceptor struct {
 	Config
 	model   *model.Model
-	secret  []byte
+	signer  *signer
 	waiters waiters
 	recent  recent
 	pace    pace
@@ -78,7 +78,7 @@ func New(c Config) (*Acceptor, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	a := &Acceptor{Config: c, model: c.Engine.Model(), secret: c.Store.Info().Secret}
+	a := &Acceptor{Config: c, model: c.Engine.Model(), signer: newSigner(c.Store.Info().Secret)}
 	c.Bus.OnPoison(a.putAside)
 	return a, nil
 }
@@ -113,13 +113,14 @@ func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time
 	if err := a.Engine.MayAccept(q); err != nil {
 		return State{}, err
 	}
-	op, key := newOperation(q)
-	s := State{Operation: op, ID: op.sign(a.secret, q.Claims)}
-	if a.recent.has(key.Hash, key.Fingerprint) {
+	var random [64]byte
+	rand.Read(random[:]) // never fails
+	op, key := newOperation(q, [32]byte(random[:32]))
+	s := State{Operation: op, ID: op.sign(a.signer, q.Claims)}
+	if q.IdempotencyKey != "" && a.recent.has(key.Hash, key.Fingerprint) {
 		return a.outcome(a.follow(ctx, s, wait))
 	}
-	q.Accepted = &engine.Accepted{Key: key, Now: a.Engine.Now()}
-	rand.Read(q.Accepted.Seed[:]) // never fails
+	q.Accepted = &engine.Accepted{Key: key, Now: a.Engine.Now(), Seed: [32]byte(random[32:])}
 	a.pace.enter(q.Accepted.Now)
 	defer a.pace.leave()
 

@@ -43,19 +43,20 @@ type command struct {
 
 // encode writes a request down. q.Accepted is set.
 func encode(q *engine.WriteRequest, revision string) []byte {
-	b := make([]byte, 0, 384+len(q.Body))
+	b := make([]byte, 0, 256+len(q.Body))
 	b = append(b, commandFormat)
 	b = appendText(b, revision)
 	b = appendText(b, q.Write.Name)
 	b = appendText(b, q.Write.Family.Name)
-	b = appendText(b, string(model.AppendText(nil, q.Args.Values[0])))
+	b = appendValue(b, q.Args.Values[0])
 	b = binary.AppendVarint(b, q.Accepted.Now.UnixMicro())
 	b = append(b, q.Accepted.Key.Hash[:]...)
 	b = append(b, q.Accepted.Key.Fingerprint[:]...)
 	b = append(b, q.Accepted.Seed[:]...)
 	b = appendText(b, q.IfMatch)
 	b = appendClaims(b, q.Claims)
-	return appendText(b, string(q.Body))
+	b = binary.AppendUvarint(b, uint64(len(q.Body)))
+	return append(b, q.Body...)
 }
 
 func appendClaims(b []byte, c *model.Claims) []byte {
@@ -123,6 +124,13 @@ func (c *command) request(m *model.Model) (*engine.WriteRequest, error) {
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendValue writes a value as text.
+func appendValue(b []byte, v model.Value) []byte {
+	var room [64]byte
+	text := model.AppendText(room[:0], v)
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 // appendAny writes a claim: what comes out of JSON, with whole numbers as int64.

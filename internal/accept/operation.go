@@ -2,10 +2,11 @@ package accept
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
+	"sync"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/engine"
@@ -32,13 +33,14 @@ const (
 	maxID    = 8 << 10
 )
 
-// newOperation names a write that is about to be accepted, and gives the key of its outcome.
-func newOperation(q *engine.WriteRequest) (Operation, store.Key) {
+// newOperation names a write that is about to be accepted, and gives the key of its outcome; random
+// makes the key of one without an idempotency key.
+func newOperation(q *engine.WriteRequest, random [32]byte) (Operation, store.Key) {
 	var key store.Key
 	if q.IdempotencyKey != "" {
 		key = engine.KeyOf(q)
 	} else {
-		rand.Read(key.Hash[:]) // never fails
+		key.Hash = random
 		key.Fingerprint = key.Hash
 	}
 	op := Operation{Write: q.Write.Name, Place: store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]}, hash: key.Hash}
@@ -49,29 +51,46 @@ func newOperation(q *engine.WriteRequest) (Operation, store.Key) {
 func (op *Operation) bucket() int { return op.Place.Family.Bucket(op.Place.Value) }
 
 // sign gives the operation's id for the caller who submitted it.
-func (op *Operation) sign(secret []byte, claims *model.Claims) string {
-	b := make([]byte, 0, 160)
-	b = append(b, idFormat)
+func (op *Operation) sign(s *signer, claims *model.Claims) string {
+	var room [256]byte
+	b := append(room[:0], idFormat)
 	b = appendText(b, op.Write)
 	b = appendText(b, op.Place.Family.Name)
-	b = appendText(b, string(model.AppendText(nil, op.Place.Value)))
+	b = appendValue(b, op.Place.Value)
 	b = append(b, op.hash[:]...)
 	b = append(b, op.print[:]...)
-	b = append(b, signature(secret, b, claims)...)
-	return base64.RawURLEncoding.EncodeToString(b)
+	sum := s.signature(b, claims)
+	return base64.RawURLEncoding.EncodeToString(append(b, sum[:]...))
+}
+
+// signer makes signatures with the secret of a service. It is safe for concurrent use.
+type signer struct{ macs sync.Pool }
+
+func newSigner(secret []byte) *signer {
+	return &signer{sync.Pool{New: func() any { return &signing{mac: hmac.New(sha256.New, secret)} }}}
+}
+
+// signing is what one signature is made in.
+type signing struct {
+	mac    hash.Hash
+	signed []byte
+	sum    [sha256.Size]byte
 }
 
 // signature binds an id to the service and to a caller. Without a token there is no caller, and
 // whoever knows the id may ask.
-func signature(secret, id []byte, claims *model.Claims) []byte {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("operation\x00"))
-	mac.Write(binary.AppendUvarint(nil, uint64(len(id))))
-	mac.Write(id)
+func (s *signer) signature(id []byte, claims *model.Claims) (sum [signSize]byte) {
+	m := s.macs.Get().(*signing)
+	defer s.macs.Put(m)
+	m.signed = append(m.signed[:0], "operation\x00"...)
+	m.signed = binary.AppendUvarint(m.signed, uint64(len(id)))
+	m.signed = append(m.signed, id...)
 	if claims != nil {
-		mac.Write([]byte(claims.Key))
+		m.signed = append(m.signed, claims.Key...)
 	}
-	return mac.Sum(nil)[:signSize]
+	m.mac.Reset()
+	m.mac.Write(m.signed)
+	return [signSize]byte(m.mac.Sum(m.sum[:0]))
 }
 
 // errUnknown is the answer to an id that was never given out, and to one that another caller has.
@@ -87,7 +106,8 @@ func (a *Acceptor) operation(id string, claims *model.Claims) (op Operation, err
 		return op, errUnknown
 	}
 	b, given := b[:len(b)-signSize], b[len(b)-signSize:]
-	if !hmac.Equal(given, signature(a.secret, b, claims)) && !hmac.Equal(given, signature(a.secret, b, nil)) {
+	its, anyones := a.signer.signature(b, claims), a.signer.signature(b, nil)
+	if !hmac.Equal(given, its[:]) && !hmac.Equal(given, anyones[:]) {
 		return op, errUnknown
 	}
 	r := reader{rest: b}

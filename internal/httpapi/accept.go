@@ -38,20 +38,17 @@ func (a *API) preference(r *http.Request, w *model.Write) (p preference) {
 		return p
 	}
 	p.async = w.Async == model.AsyncAlways
-	seen := map[string]bool{}
+	named := false // wait was
 	for _, line := range r.Header["Prefer"] {
 		for one := range strings.SplitSeq(line, ",") {
 			one, _, _ = strings.Cut(one, ";") // parameters that no preference here has
 			name, value, _ := strings.Cut(one, "=")
 			name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
-			if seen[name] { // the first counts
-				continue
-			}
-			seen[name] = true
-			switch name {
-			case "respond-async":
+			switch {
+			case name == "respond-async":
 				p.async, p.asked = true, true
-			case "wait":
+			case name == "wait" && !named: // the first counts
+				named = true
 				if n, err := strconv.ParseUint(value, 10, 31); err == nil {
 					p.wait, p.waiting = min(time.Duration(n)*time.Second, accept.MaxWait), true
 				}
