@@ -228,7 +228,10 @@ func (d *argsDecoder) fault() error {
 	case n == 1 && d.problems[0].pointer == "":
 		e.Message = "The body must be a JSON object."
 	case n == 1:
-		e.Message = fmt.Sprintf("%s %s.", strings.TrimPrefix(d.problems[0].pointer, "/"), d.problems[0].text)
+		e.Message = strings.TrimPrefix(d.problems[0].pointer, "/") + " " + d.problems[0].text
+		if !strings.HasSuffix(e.Message, "?") { // "did you mean …?" ends by itself
+			e.Message += "."
+		}
 	case d.more:
 		e.Message = fmt.Sprintf("More than %d fields of the body are wrong; the first of them are listed.", n)
 	default:
