@@ -12,7 +12,7 @@ func (s *Store) Commit(ctx context.Context, ws ...*store.Write) { s.queue.Submit
 
 // write is the one goroutine that writes: group after group, until the queue is closed and empty.
 func (s *Store) write() {
-	s.source = &source{conn: s.writer, last: map[store.Partition]int64{}}
+	s.source = newSource(s.writer)
 	group := store.NewGroup(s.source)
 	var items []store.Item
 	for {
@@ -110,6 +110,7 @@ func (s *Store) transact(group *store.Group, items []store.Item) (err error) {
 		}
 		return s.giveUp(err)
 	}
+	s.source.committed(group)
 	return nil
 }
 

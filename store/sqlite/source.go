@@ -18,6 +18,15 @@ type source struct {
 	*conn
 	failed error                     // what went wrong last in the engine, within this transaction
 	last   map[store.Partition]int64 // seq of the newest change of the partitions that were looked at
+	heads  map[store.Partition]head  // as they were committed, without relayed; at most mostHeads
+}
+
+// mostHeads bounds the heads that are kept in memory. Nobody but the writer changes them, so that a
+// partition which is written often need not be looked up each time.
+const mostHeads = 1 << 15
+
+func newSource(c *conn) *source {
+	return &source{conn: c, last: map[store.Partition]int64{}, heads: map[store.Partition]head{}}
 }
 
 // reset makes it ready for the next transaction.
@@ -26,10 +35,33 @@ func (s *source) reset() {
 	s.failed = nil
 }
 
+// Head is asked before anything of the transaction is written, so that what it finds was committed.
 func (s *source) Head(p store.Partition) (uint64, error) {
-	h, err := s.head(p)
+	h, ok := s.heads[p]
+	if !ok {
+		var err error
+		if h, err = s.head(p); err != nil {
+			return 0, s.fault(err)
+		}
+		s.know(p, h)
+	}
 	s.last[p] = h.last
-	return h.version, s.fault(err)
+	return h.version, nil
+}
+
+// know keeps a head as it was committed.
+func (s *source) know(p store.Partition, h head) {
+	if len(s.heads) >= mostHeads {
+		clear(s.heads)
+	}
+	s.heads[p] = head{version: h.version, last: h.last}
+}
+
+// committed takes in what a group has changed.
+func (s *source) committed(group *store.Group) {
+	for w := range group.Heads {
+		s.know(w.Partition, head{version: w.After, last: s.last[w.Partition]})
+	}
 }
 
 func (s *source) Outcome(p store.Partition, hash *[32]byte) (*store.Outcome, error) {

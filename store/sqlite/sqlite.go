@@ -30,7 +30,7 @@ type Config struct {
 	// github.com/ncruces/go-sqlite3/vfs, for tests. Default: that of the operating system.
 	VFS string
 	// WALBytes is the size of the write-ahead log at which it is brought into the file. Larger
-	// ones cost less per write, and more disk and time to start after a crash. Default 64 MiB.
+	// ones cost less per write, and more disk and time to start after a crash. Default 128 MiB.
 	WALBytes int64
 }
 
@@ -77,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
 	if cfg.WALBytes <= 0 {
-		cfg.WALBytes = 64 << 20
+		cfg.WALBytes = 128 << 20
 	}
 	if cfg.VFS == "" {
 		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
