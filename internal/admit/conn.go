@@ -138,6 +138,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return n, err
 		}
 		if c.door.enter(c, b[:n]) {
+			if done, err := c.answered(b[:n]); err != nil {
+				return 0, err
+			} else if done {
+				continue
+			}
 			c.fresh, c.led = false, false
 			if c.held > goneAfter && gone(c.socket) {
 				c.Aside()

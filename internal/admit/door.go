@@ -48,6 +48,7 @@ type Door struct {
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
+	direct  *Direct                     // nil: all that is let in is read and answered by net/http
 	backlog atomic.Bool                 // processors have more to do than they can
 	few     int64                       // who may be looked at then
 	short   time.Duration               // how long somebody is held in an overload

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+	"unsafe"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -109,6 +110,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*model.Claims, err
 	}
 	v.seen.put(token, claims, claims.Expires.Add(Leeway), era)
 	return claims, nil
+}
+
+// Seen returns the claims of a token that was verified before and is valid still, and nil for any other
+// token. It waits for nothing and does not keep the token.
+func (v *Verifier) Seen(token []byte) *model.Claims {
+	if len(token) == 0 || len(token) > MaxToken {
+		return nil
+	}
+	return v.seen.get(unsafe.String(&token[0], len(token)), v.now())
 }
 
 // keyFor gives the key or keys that may have signed t. The parser has checked the algorithm against

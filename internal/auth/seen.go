@@ -47,7 +47,8 @@ func newSeen() *seen {
 	return s
 }
 
-// get returns the claims of a token that was verified and is still valid, or nil.
+// get returns the claims of a token that was verified and is still valid, or nil. It does not keep the
+// token, whose bytes may change afterwards.
 func (s *seen) get(token string, now time.Time) *model.Claims {
 	hash := maphash.String(s.seed, token)
 	shard := &s.shards[hash%seenShards]

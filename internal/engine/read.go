@@ -37,16 +37,10 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	key := appendAnswer(partition[len(partition):], q)
 
 	e.study.Asked(q.Read, partition, key, q.Args)
-	if terms.Fresh > 0 {
-		if a, outcome, ok := e.cache.Lookup(partition, key, terms); ok {
-			e.costs(q, 0)
-			if outcome == cache.Refreshed {
-				go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
-			}
-			r := ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}
-			e.tookIn(ctx, q, &r)
-			return r, nil
-		}
+	if r, ok := e.cached(q, partition, key, terms); ok {
+		e.costs(q, 0)
+		e.tookIn(ctx, q, &r)
+		return r, nil
 	}
 	quotas, err := e.countRead(q)
 	if err != nil {
@@ -74,6 +68,50 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 		r.Age = e.now().Sub(a.Time)
 	}
 	return r, nil
+}
+
+// Hit answers a read as Read does, where the first tier has an answer of at most room bytes that shows
+// something, and nothing has to be waited for to give it. Otherwise the result is false, nothing was
+// counted, and q may be used again.
+func (e *Engine) Hit(q *ReadRequest, room int) (ReadResult, bool) {
+	if q.Read.Of.View != nil {
+		return ReadResult{}, false
+	}
+	least, err := e.minVersion(q.Min, q.Read.Of.Family, q.Args.Values[0])
+	if err != nil {
+		return ReadResult{}, false
+	}
+	if !q.Read.Allow.Public {
+		scope := model.Scope{Now: e.now(), Auth: q.Claims, Args: q.Args}
+		if judge(&q.Read.Allow, q.Claims, &scope) != allowed {
+			return ReadResult{}, false
+		}
+	}
+	var place [192]byte
+	partition := appendPartition(place[:0], q.Read.Of.Family, q.Args.Values[0])
+	key := appendAnswer(partition[len(partition):], q)
+	r, ok := e.cached(q, partition, key, cache.Terms{Fresh: q.Read.Fresh, Stale: q.Read.Stale, Min: least, Room: room})
+	if ok {
+		e.study.Asked(q.Read, partition, key, q.Args)
+		e.costs(q, 0)
+	}
+	return r, ok
+}
+
+// cached gives the answer that the first tier has, and loads it again in the background where it is
+// time for that.
+func (e *Engine) cached(q *ReadRequest, partition, key []byte, terms cache.Terms) (ReadResult, bool) {
+	if terms.Fresh <= 0 {
+		return ReadResult{}, false
+	}
+	a, outcome, ok := e.cache.Lookup(partition, key, terms)
+	if !ok {
+		return ReadResult{}, false
+	}
+	if outcome == cache.Refreshed {
+		go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
+	}
+	return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}, true
 }
 
 // tookIn names what the view took in last that the answer shows. Where this node loaded the answer

@@ -12,8 +12,13 @@ import (
 
 // ServerBehind is Server for a listener of the door: requests that the door refuses do not come to the
 // handler.
+//
+// What an API can answer from memory is answered at the door.
 func ServerBehind(door *admit.Door, handler http.Handler) *http.Server {
 	s := Server(&behind{door, handler})
+	if api, ok := handler.(*API); ok && api.hitter != nil && api.tracer == nil {
+		door.Answer(admit.Direct{Answer: api.direct, Idle: s.IdleTimeout, Write: s.WriteTimeout})
+	}
 	s.ConnContext = admit.WithConn
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if c, ok := c.(*admit.Conn); ok && state == http.StateIdle {

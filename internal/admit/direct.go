@@ -1,0 +1,52 @@
+package admit
+
+import (
+	"sync"
+	"time"
+)
+
+// Direct answers requests where they arrive, if they are of a kind for which nothing of net/http is
+// needed: the connection is idle for it all the while.
+type Direct struct {
+	// Answer appends the whole answer, headers and all, to a request that was let in: the bytes are all
+	// that has arrived. With false the request is net/http's, and Answer has left no trace.
+	Answer func(answer, request []byte) ([]byte, bool)
+	// Idle and Write are the server's limits of time: until the next request, and for an answer.
+	Idle, Write time.Duration
+}
+
+// Answer lets some requests be answered directly. It is called before the first connection comes.
+func (d *Door) Answer(by Direct) { d.direct = &by }
+
+// answers are pieces of memory in which answers are made.
+var answers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
+
+// mostKept bounds the memory of an answer that is kept for the next.
+const mostKept = 16 << 10
+
+// answered answers a request that was let in, if that can be done directly, and tells whether it was.
+func (c *Conn) answered(request []byte) (bool, error) {
+	by := c.door.direct
+	if by == nil || c.first || c.led || c.shed.Load() {
+		return false, nil
+	}
+	room := answers.Get().(*[]byte)
+	answer, ok := by.Answer((*room)[:0], request)
+	if cap(answer) <= mostKept {
+		*room = answer
+	}
+	defer answers.Put(room)
+	if !ok {
+		return false, nil
+	}
+	c.Aside()
+	now := time.Now()
+	if err := c.socket.SetWriteDeadline(now.Add(by.Write)); err != nil {
+		return false, err
+	}
+	if _, err := c.socket.Write(answer); err != nil {
+		return false, err
+	}
+	c.Idle()
+	return true, c.socket.SetReadDeadline(now.Add(by.Idle))
+}
