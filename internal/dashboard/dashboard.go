@@ -63,6 +63,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /metrics", cfg.Recorder.Metrics())
 	mux.HandleFunc("GET /status", d.status)
 	mux.HandleFunc("GET /live", d.live)
+	mux.HandleFunc("GET /past", d.past)
 	mux.HandleFunc("GET /about", d.serveAbout)
 	mux.HandleFunc("GET /debug/pprof/{$}", listProfiles)
 	mux.HandleFunc("GET /debug/pprof/{name}", serveProfile)
@@ -110,6 +111,25 @@ func (d *desk) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, d.snapshot(r.Context(), window))
+}
+
+// past gives the figures over time of the node that is asked.
+func (d *desk) past(w http.ResponseWriter, r *http.Request) {
+	asked := observe.Past5m
+	if text := r.URL.Query().Get("range"); text != "" {
+		asked = observe.Range(text)
+	}
+	if !asked.Valid() {
+		http.Error(w, "There is no such range: write range=5m, 1h, 6h or 24h.", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	body, err := json.Marshal(d.recorder.Past(asked))
+	if err != nil {
+		http.Error(w, "The figures cannot be written as JSON; the log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Write(body)
 }
 
 // status gives the same for scripts and terminals: JSON, or text where it is asked for.

@@ -7,14 +7,15 @@ import (
 	"github.com/partita-dev/partita/fault"
 )
 
-// The past is kept in three rings of 60 intervals: of a second, of ten seconds, of a minute.
+// The past is kept in rings of 60 intervals each: of a second, of ten seconds, of a minute, of six
+// minutes, of 24 minutes. So it goes a day back, in memory that is bounded whatever happens.
 const (
 	ringLength = 60
-	tiers      = 3
+	tiers      = 5
 )
 
 // tierSeconds is the nominal length of an interval of each tier.
-var tierSeconds = [tiers]int{1, 10, 60}
+var tierSeconds = [tiers]int{1, 10, 60, 6 * 60, 24 * 60}
 
 // history is the past of one pattern: for each interval what its cells grew by, sparse and packed,
 // so that an idle pattern costs nothing and a busy one about a kilobyte per interval.

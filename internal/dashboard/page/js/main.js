@@ -12,6 +12,7 @@ import { makeMachine } from './machine.js'
 import { makeLetters } from './letters.js'
 import { makeViews } from './views.js'
 import { makeData } from './data.js'
+import { makeTime } from './time.js'
 import { drawAbout } from './about.js'
 import { ask } from './ask.js'
 
@@ -45,7 +46,7 @@ function draw(figures) {
   if (!parts) {
     parts = [makeCondition(), makeTotals(), makeLoad(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(about)
-    const views = { data: makeData(byId('view-data'), about) }
+    const views = { time: makeTime(byId('view-time')), data: makeData(byId('view-data'), about) }
     makeViews((view, params) => {
       for (const [name, part] of Object.entries(views)) if (name !== view) part.hide?.()
       views[view]?.show(params)

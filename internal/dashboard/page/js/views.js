@@ -2,7 +2,7 @@
 
 import { attr, byId, set } from './dom.js'
 
-const names = ['now', 'data', 'model']
+const names = ['now', 'time', 'data', 'model']
 
 // where gives the view and its parameters that the address names.
 export function where() {
