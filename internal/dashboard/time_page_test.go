@@ -30,7 +30,8 @@ func TestTheViewOverTime(t *testing.T) {
 	b.wait(t, `document.querySelector('#view-time h2').innerText === 'pay_order' && location.hash.includes('pattern=write+pay_order')`)
 	b.wait(t, `[...document.querySelectorAll('.plotted .legend')].some((l) => l.innerText.includes('guard failed'))`)
 	b.do(t, chromedp.Focus(chromedp.CSS(".plotted:nth-of-type(3) .plot")), chromedp.KeyEvent(kb.ArrowLeft))
-	b.wait(t, `[...document.querySelectorAll('.plotted .at')].some((p) => /\d\d:\d\d:\d\d: p99 [23]\.\d+ ms/.test(p.innerText))`)
+	b.wait(t, `[...document.querySelectorAll('.plotted .at')].some((p) => /\d\d:\d\d:\d\d: p99 /.test(p.innerText))`)
+	b.wait(t, `[...document.querySelectorAll('.plot')].some((p) => /^Latency: highest [23]\.\d+ ms/.test(p.getAttribute('aria-label')))`)
 	ask[bool](t, b, `(document.querySelector('#ranges input[value="24h"]').click(), true)`)
 	b.wait(t, `location.hash.includes('range=24h')`)
 	for _, width := range []int64{320, 375, 900} {
