@@ -74,9 +74,9 @@ type checker struct {
 // cuts and restarts, and counts answers that are older than what the read promises, than the version
 // that the caller demanded, or than their own Age says. The clock that it measures with is its own.
 func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
-	wanted, least, most := int64(100_000), 12*time.Second, 22*time.Second
+	wanted, least, most, readers := int64(100_000), 12*time.Second, 22*time.Second, 12
 	if soak() {
-		wanted, least, most = 2_000_000, 10*time.Minute, time.Hour
+		wanted, least, most, readers = 1_200_000, 10*time.Minute, time.Hour, 96
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -84,9 +84,14 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 	f.bridge.faulty.Store(true)
 	began := time.Now()
 	c := newChecker(t, f, 24)
-	c.run(seed, 6, 12, func() {
+	told := began
+	c.run(seed, 6, readers, func() {
 		f.trouble(t, rand.New(rand.NewPCG(seed, 3)), func() bool {
 			took := time.Since(began)
+			if time.Since(told) > time.Minute {
+				told = time.Now()
+				t.Logf("after %v: %d answers, %d of them stale; %d older than their bound", took.Round(time.Second), c.reads.Load(), c.staleAnswers.Load(), c.old.Load())
+			}
 			return c.reads.Load() >= wanted && took > least || took > most || c.old.Load() > 20
 		})
 	})
