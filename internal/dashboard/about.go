@@ -18,12 +18,13 @@ type about struct {
 	Objectives map[string]float64     `json:"objectives"` // promised p99 in seconds by pattern, where there is one
 	Try        string                 `json:"try"`        // a command that asks the service something
 	Rows       string                 `json:"rows"`       // shown; token: not, since there is no admin token; none
+	Advice     bool                   `json:"advice"`     // there is an address for it
 }
 
 func describe(cfg *Config) about {
 	m := cfg.Model
 	a := about{Plan: accessplan.Table(m), Access: accessplan.Access(m), Entities: entities(m), Writes: writes(m), Try: try(m, cfg.API),
-		Paths: map[string]string{}, Objectives: map[string]float64{}, Rows: "shown"}
+		Paths: map[string]string{}, Objectives: map[string]float64{}, Rows: "shown", Advice: cfg.Advice != nil}
 	for _, r := range m.Reads {
 		a.Paths[r.Name] = "GET " + addressOf(r)
 		a.promise(r.Name, r.Objective)

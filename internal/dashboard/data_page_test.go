@@ -189,6 +189,12 @@ func TestRowsAreBrowsedAndEdited(t *testing.T) {
 	b.says(t, ".trail", "placed → paid")
 	b.press(t, ".row .actions a", "lines")
 	b.says(t, ".rows", "tea")
+	for _, width := range []int64{320, 375} {
+		b.do(t, chromedp.EmulateViewport(width, 800))
+		if got := ask[int64](t, b, "document.documentElement.scrollWidth"); got > width {
+			t.Errorf("at %d px the rows are %d px wide", width, got)
+		}
+	}
 	b.at(t, "data", map[string]string{"entity": "order", "partition": ada, "log": "on"})
 	b.wait(t, `document.querySelectorAll('.trail > li').length === 4`)
 	b.says(t, "#view-data", "changes are kept for 7 d")

@@ -50,6 +50,8 @@ func TestTheModelIsAPicture(t *testing.T) {
 		b.wait(t, `!document.querySelector('.box[aria-label^="Read lines:"]').dataset.role`)
 		b.do(t, chromedp.KeyEvent(kb.ArrowRight))
 		b.wait(t, `document.activeElement.getAttribute('aria-label').startsWith('Entity ')`)
+		b.says(t, "#view-model", "partita advise tells the same")
+		b.says(t, "#about", "Partition: one customer")
 		b.do(t, chromedp.EmulateViewport(375, 800))
 		if got := ask[int64](t, b, "document.documentElement.scrollWidth"); got > 375 {
 			t.Errorf("at 375 px the page is %d px wide", got)

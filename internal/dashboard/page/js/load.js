@@ -1,8 +1,9 @@
 // What costs the most, and what is refused since there is too much to do.
 
-import { byId, h, set } from './dom.js'
+import { attr, byId, h, set } from './dom.js'
 import { spark } from './chart.js'
 import { makeTile } from './tile.js'
+import { to } from './views.js'
 import { none, rate, rateParts, share } from './format.js'
 
 const most = 6
@@ -16,13 +17,13 @@ export function makeLoad() {
   byId('load').append(h('h2', { class: 'unseen', id: 'load-title' }, 'Load'), h('div', { class: 'panels' }, partitions.node, patterns.node))
 
   return {
-    update(f) {
+    update(f, about) {
       const now = f.chart.shed.at(-1) ?? 0
       const any = f.chart.shed.some((n) => n > 0)
       shed.node.hidden = !any
       shed.update({ parts: rateParts(now), bad: now > 0, text: now > 0 ? 'with 503 and Retry-After' : 'over', past: f.chart.shed, stepSeconds: f.chart.step })
       shed.node.querySelector('.chart').classList.toggle('bad', any)
-      partitions.update((f.admission?.heavy ?? []).slice(0, most).map((p) => ({ name: p.partition, kind: p.family, share: p.share, rate: p.rate })))
+      partitions.update((f.admission?.heavy ?? []).slice(0, most).map((p) => ({ name: p.partition, kind: p.family, share: p.share, rate: p.rate, at: address(about, p) })))
       const all = [...f.reads.map((p) => [p, 'read']), ...f.writes.map((p) => [p, 'write'])].map(([p, kind]) => ({ name: p.name, kind, cost: p.rate * p.mean, rate: p.rate }))
       const total = all.reduce((n, p) => n + p.cost, 0)
       patterns.update(all.filter((p) => p.cost > 0).sort((a, b) => b.cost - a.cost).slice(0, most).map((p) => ({ ...p, share: p.cost / total })))
@@ -31,13 +32,19 @@ export function makeLoad() {
   }
 }
 
+// address leads to the rows of a partition.
+function address(about, p) {
+  const entity = about.entities.find((e) => e.partition === p.family)
+  return entity && about.rows === 'shown' ? to('data', { entity: entity.name, partition: p.partition }) : null
+}
+
 // table lists shares of a whole, the largest first. It hides where there is nothing to list.
 function table(title, first, note) {
   const list = h('ol', { class: 'shares' })
   const node = h('div', { class: 'panel' }, h('div', { class: 'heading' }, h('h2', {}, title)), list, h('p', { class: 'quiet' }, note))
   const rows = []
   function makeRow() {
-    const name = h('span', { class: 'name' })
+    const name = h('a', { class: 'name' })
     const kind = h('span', { class: 'quiet' })
     const part = h('span', { class: 'part' })
     const speed = h('span', { class: 'quiet' })
@@ -54,6 +61,7 @@ function table(title, first, note) {
         r.node.hidden = !x
         if (!x) return
         set(r.name, x.name)
+        attr(r.name, 'href', x.at)
         r.node.title = `${first} ${x.name}`
         set(r.kind, x.kind)
         set(r.part, share(x.share))

@@ -1,11 +1,12 @@
-// Cache, store, accepted writes and process: how much of each is used.
+// Parts, views, cache, store, accepted writes and process: how each is, and how much of it is used.
 
 import { byId, h, set } from './dom.js'
 import { meter } from './chart.js'
+import { partsPanel, viewsPanel } from './parts.js'
 import { bytes, count, latency, length, none, rate, share } from './format.js'
 
 export function makeMachine(first) {
-  const panels = [first.cache && cachePanel(), first.shared_cache && sharedPanel(), first.store && storePanel(), first.admission && admissionPanel(), first.accepted && acceptedPanel(), processPanel()].filter(Boolean)
+  const panels = [partsPanel(), first.views?.length && viewsPanel(), first.cache && cachePanel(), first.shared_cache && sharedPanel(), first.store && storePanel(), first.admission && admissionPanel(), first.accepted && acceptedPanel(), processPanel()].filter(Boolean)
   byId('machine').replaceChildren(...panels.map((p) => p.node))
   return { update: (f) => panels.forEach((p) => p.update(f)) }
 }

@@ -14,6 +14,7 @@ import { makeViews } from './views.js'
 import { makeData } from './data.js'
 import { makeTime } from './time.js'
 import { drawAbout } from './about.js'
+import { makeAdvice } from './advice.js'
 import { ask } from './ask.js'
 
 const every = 1000
@@ -46,7 +47,9 @@ function draw(figures) {
   if (!parts) {
     parts = [makeCondition(), makeTotals(), makeLoad(), makeBusiness(figures), makeNodes(), makePatterns(figures, about), makeLetters(), makeMachine(figures)]
     drawAbout(about)
-    const views = { time: makeTime(byId('view-time')), data: makeData(byId('view-data'), about) }
+    const advice = about.advice ? makeAdvice() : null
+    if (advice) byId('about').before(advice.node)
+    const views = { model: { show: () => advice?.show() }, time: makeTime(byId('view-time')), data: makeData(byId('view-data'), about) }
     makeViews((view, params) => {
       for (const [name, part] of Object.entries(views)) if (name !== view) part.hide?.()
       views[view]?.show(params)

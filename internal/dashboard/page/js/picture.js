@@ -5,10 +5,12 @@ import { attr, h, s, set } from './dom.js'
 import { arrange, width } from './picture_layout.js'
 import { relations, sentence } from './picture_words.js'
 
+const invitation = 'Choose a write, a read, an entity, an event or a feed to see what it has to do with; arrow keys lead from one to the next.'
+
 export function makePicture(about) {
   const map = relations(about)
   const { boxes, lines, frames, height } = arrange(about)
-  const text = h('p', { class: 'told', role: 'status' }, 'Choose a write, a read, an entity, an event or a feed to see what it has to do with.')
+  const text = h('p', { class: 'told', role: 'status' }, invitation)
   const parts = new Map()
   const drawn = lines.map((l) => ({ ...l, node: s('path', { class: `edge ${l.kind}`, d: curve(l), 'marker-end': 'url(#tip)' }) }))
   let held = null
@@ -26,16 +28,16 @@ export function makePicture(about) {
     held = held === id ? null : id
     for (const [name, node] of parts) attr(node, 'aria-pressed', name === held)
     light(held)
-    set(text, held ? sentence(about, held) : 'Choose a write, a read, an entity, an event or a feed to see what it has to do with.')
+    set(text, held ? sentence(about, held) : invitation)
   }
 
   const nodes = boxes.map((b) => {
-    const node = s('g', { class: `box ${b.kind}`, tabindex: 0, role: 'button', 'aria-pressed': 'false', 'aria-label': sentence(about, b.id), transform: `translate(${b.x} ${b.y})` },
+    const node = s('g', { class: `box ${b.kind}`, tabindex: -1, role: 'button', 'aria-pressed': 'false', 'aria-label': sentence(about, b.id), transform: `translate(${b.x} ${b.y})` },
       s('rect', { width: b.w, height: b.h, rx: 8 }), ...b.rows.map(rowOf(b)))
     node.addEventListener('click', () => choose(b.id))
     node.addEventListener('pointerenter', () => { if (!held) light(b.id) })
     node.addEventListener('pointerleave', () => { if (!held) light(null) })
-    node.addEventListener('focus', () => { if (!held) light(b.id) })
+    node.addEventListener('focus', () => { stop(b.id); if (!held) light(b.id) })
     node.addEventListener('blur', () => { if (!held) light(null) })
     node.addEventListener('keydown', (e) => {
       if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); choose(b.id) }
@@ -45,6 +47,11 @@ export function makePicture(about) {
     parts.set(b.id, node)
     return node
   })
+  // One stop of the Tab key for the whole picture; arrow keys go on from there.
+  function stop(id) {
+    for (const [name, node] of parts) attr(node, 'tabindex', name === id ? 0 : -1)
+  }
+  stop((boxes.find((b) => b.kind === 'write') ?? boxes[0])?.id)
   function next(all, from, key) {
     const [dx, dy] = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[key]
     const far = (b) => {
