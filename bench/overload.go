@@ -82,30 +82,10 @@ func (b *run) overloadOne(c contender) error {
 
 // flood asks for more than is good.
 func flood(c contender, times, rate float64, d time.Duration, seed uint64) overloaded {
-	f := &flooding{c: c, seed: seed}
-	for range crowd / 2 { // callers who have been there for a while
-		conn, err := net.Dial("tcp", c.s.addr)
-		if err != nil {
-			break
-		}
-		f.lines++
-		n := uint64(f.lines)
-		f.work.Go(func() { f.drive(conn, rand.New(rand.NewPCG(f.seed, n))) })
-	}
-	f.began = time.Now()
+	f := &flooding{c: c, seed: seed, crowd: crowd, hold: patience}
+	f.seat(crowd / 2)
 	its, own := c.s.cpu(), ownCPU()
-	r := rand.New(rand.NewPCG(seed, 99))
-	for at := time.Duration(0); ; {
-		at += time.Duration(r.ExpFloat64() / rate * float64(time.Second))
-		if at >= d {
-			break
-		}
-		if wait := at - time.Since(f.began); wait > 200*time.Microsecond {
-			time.Sleep(wait)
-		}
-		f.give(at)
-	}
-	f.close()
+	f.arrive(rate, d)
 	its, own = c.s.cpu()-its, ownCPU()-own
 	s := d.Seconds()
 	o := overloaded{times: times, offered: float64(f.offered) / s, goodput: float64(f.good) / s, refused: float64(f.refused) / s, late: float64(f.late) / s, lost: float64(f.lost) / s,
@@ -126,6 +106,9 @@ type flooding struct {
 	began time.Time
 	seed  uint64
 	work  sync.WaitGroup
+	crowd int                                           // connections at most
+	hold  time.Duration                                 // how long a caller waits for one that is free
+	told  func(at time.Duration, status int, good bool) // when something has become of a request: since the start; nil: nobody
 
 	mu      sync.Mutex
 	idle    []chan time.Duration
@@ -137,6 +120,36 @@ type flooding struct {
 	took                               []time.Duration // of what was answered
 }
 
+// seat lets callers be there who have been there for a while.
+func (f *flooding) seat(callers int) {
+	for range callers {
+		conn, err := net.Dial("tcp", f.c.s.addr)
+		if err != nil {
+			break
+		}
+		f.lines++
+		n := uint64(f.lines)
+		f.work.Go(func() { f.drive(conn, rand.New(rand.NewPCG(f.seed, n))) })
+	}
+}
+
+// arrive lets requests become due, at random, and returns when something has become of the last.
+func (f *flooding) arrive(rate float64, d time.Duration) {
+	f.began = time.Now()
+	r := rand.New(rand.NewPCG(f.seed, 99))
+	for at := time.Duration(0); ; {
+		at += time.Duration(r.ExpFloat64() / rate * float64(time.Second))
+		if at >= d {
+			break
+		}
+		if wait := at - time.Since(f.began); wait > 200*time.Microsecond {
+			time.Sleep(wait)
+		}
+		f.give(at)
+	}
+	f.close()
+}
+
 // give hands a request to a connection that is free, or to a new one.
 func (f *flooding) give(at time.Duration) {
 	f.mu.Lock()
@@ -146,7 +159,7 @@ func (f *flooding) give(at time.Duration) {
 	case n > 0:
 		f.idle[n-1] <- at
 		f.idle = f.idle[:n-1]
-	case f.lines < crowd:
+	case f.lines < f.crowd:
 		f.lines++
 		n := uint64(f.lines)
 		f.work.Go(func() {
@@ -207,10 +220,10 @@ func (f *flooding) drive(conn net.Conn, r *rand.Rand) {
 func (f *flooding) one(conn net.Conn, at time.Duration, r *rand.Rand) net.Conn {
 	deadline := f.began.Add(at + patience)
 	status, err := 0, error(os.ErrDeadlineExceeded)
-	if time.Now().Before(deadline) {
+	if time.Since(f.began) < at+f.hold {
 		conn, status, err = f.ask(conn, deadline, r)
 	}
-	f.note(time.Since(f.began)-at, status, err)
+	f.note(at, time.Since(f.began)-at, status, err)
 	return conn
 }
 
@@ -234,9 +247,12 @@ func (f *flooding) ask(conn net.Conn, deadline time.Time, r *rand.Rand) (net.Con
 	return conn, status, nil
 }
 
-func (f *flooding) note(took time.Duration, status int, err error) {
+func (f *flooding) note(at, took time.Duration, status int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.told != nil {
+		f.told(at+took, status, err == nil && status == f.c.want && took <= inTime)
+	}
 	switch {
 	case err != nil || status != f.c.want && status != 503:
 		f.lost++

@@ -33,6 +33,11 @@ func (b *run) startPartita(data, model string, args ...string) (*server, time.Du
 	if err != nil {
 		return nil, 0, err
 	}
+	return b.startPartitaAt(addr, data, model, args...)
+}
+
+// startPartitaAt does it at an address that is given.
+func (b *run) startPartitaAt(addr, data, model string, args ...string) (*server, time.Duration, error) {
 	admin, err := freeAddr()
 	if err != nil {
 		return nil, 0, err

@@ -19,18 +19,10 @@ func (b *run) postgres() error {
 	if err := b.startDatabase(); err != nil {
 		return err
 	}
-	url, err := b.database.Make()
+	data := filepath.Join(b.dir, "pgdata")
+	url, err := b.importPG(data)
 	if err != nil {
 		return err
-	}
-	file := filepath.Join(b.dir, "orders.ndjson")
-	if err := writeOrders(file); err != nil {
-		return err
-	}
-	data := filepath.Join(b.dir, "pgdata")
-	cmd := exec.Command(b.partita, "import", "order", file, "--model", b.model, "--data", data, "--store", url)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
 	}
 	p, _, err := b.startPartita(data, b.model, "--store", url)
 	if err != nil {
@@ -60,4 +52,21 @@ func (b *run) postgres() error {
 			{"Partita", p, 201, place},
 		}))
 	return errors.Join(err, read.stop(), write.stop(), outbox.stop(), p.stop())
+}
+
+// importPG fills a new database with the orders and gives its URL.
+func (b *run) importPG(data string) (string, error) {
+	url, err := b.database.Make()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(b.dir, "orders.ndjson")
+	if err := writeOrders(file); err != nil {
+		return "", err
+	}
+	cmd := exec.Command(b.partita, "import", "order", file, "--model", b.model, "--data", data, "--store", url)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return url, nil
 }
