@@ -2,29 +2,71 @@ package admit
 
 import (
 	"context"
-	"runtime"
+	"os"
+	"sync/atomic"
 	"time"
 )
 
 // A request that needs nothing but processors runs from its first byte to its answer in one go, so that
-// few are ever inside: those who wait do so in the scheduler, in the order in which they came, whatever they
-// are for. Therefore Watch measures how long somebody waits there. While that is long, each connection whose
-// request has arrived steps back, so that all are read, and only a few at a time go on, by the order of the Door.
+// few are ever inside: those who wait do so in the scheduler and in the kernel, in the order in which they came,
+// whatever they are for and however old. Therefore Watch measures how long what has arrived waits there. While
+// that is long, all that has arrived is read and held first, and a few at a time go on, by the order
+// of the Door.
+//
+// The runtime looks for what has arrived on connections when it has nothing else to do. So who goes on next
+// is called by a byte in a pipe: it is found when everything else that has arrived is read.
 const (
 	watchEvery = 5 * time.Millisecond
 	watchIdle  = 50 * time.Millisecond // while no requests come
-	longLine   = time.Millisecond
+	longLine   = 5 * time.Millisecond  // some hundred requests
 )
 
-// Watch measures how long it takes until a processor is free, until ctx ends.
+// pump calls those who are held when all that has arrived is read.
+type pump struct {
+	in    *os.File
+	asked atomic.Int64 // when a call was asked for, in Unix nanoseconds; 0: none is on its way
+}
+
+// ask asks for a call.
+func (p *pump) ask() bool {
+	if p.asked.Load() != 0 || !p.asked.CompareAndSwap(0, time.Now().UnixNano()) {
+		return true
+	}
+	_, err := p.in.Write([]byte{0})
+	return err == nil
+}
+
+// pumped tells whether the pump calls, and asks it to where there is room.
+func (d *Door) pumped() bool {
+	if !d.backlog.Load() {
+		return false
+	}
+	return d.inside.Load() >= d.room() || d.pump.ask()
+}
+
+// Watch measures how long it takes until what has arrived is read, until ctx ends.
 func (d *Door) Watch(ctx context.Context) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return // without it, requests are held by the number of those inside only
+	}
+	defer in.Close()
+	d.pump.in = in
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer out.Close()
+		d.heed(out)
+	}()
 	timer := time.NewTimer(watchEvery)
 	defer timer.Stop()
-	defer d.backlog.Store(false)
 	last := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
+			d.backlog.Store(false)
+			in.Close() // ends the other, which calls once more
+			<-ended
 			return
 		case <-timer.C:
 		}
@@ -34,10 +76,27 @@ func (d *Door) Watch(ctx context.Context) {
 			next = watchIdle
 		}
 		last = passed
-		at := time.Now()
-		runtime.Gosched() // behind all who are ready to run
-		d.backlog.Store(time.Since(at) > longLine || d.held.Load() > 0 && d.backlog.Load())
+		d.pump.ask()
 		timer.Reset(next)
+	}
+}
+
+// heed lets in those whose turn it is, each time it is asked to, until nobody can ask any more.
+func (d *Door) heed(out *os.File) {
+	var b [1]byte
+	for {
+		_, err := out.Read(b[:])
+		asked := d.pump.asked.Swap(0)
+		late := err == nil && asked > 0 && time.Now().UnixNano()-asked > int64(longLine)
+		d.backlog.Store(err == nil && (late || d.held.Load() > 0 && d.backlog.Load()))
+		if d.held.Load() > 0 {
+			d.mu.Lock()
+			d.callLocked(time.Now())
+			d.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 
@@ -47,11 +106,4 @@ func (d *Door) room() int64 {
 		return min(d.few, int64(d.config.Inside))
 	}
 	return int64(d.config.Inside)
-}
-
-// stepBack lets all others run who are ready to, so that what they have to say is known first.
-func (d *Door) stepBack() {
-	if d.backlog.Load() {
-		runtime.Gosched()
-	}
 }

@@ -22,10 +22,10 @@ func (d *Door) Listen(l net.Listener) *Listener {
 	return &Listener{Listener: l, door: d, closed: make(chan struct{})}
 }
 
-// Accept waits while too many connections are open or held.
+// Accept waits while too many connections are open.
 func (l *Listener) Accept() (net.Conn, error) {
 	d := l.door
-	for d.open.Load() >= int64(d.config.Connections) || d.held.Load() >= mostHeld {
+	for d.open.Load() >= int64(d.config.Connections) {
 		d.stuck.Store(true)
 		select {
 		case <-l.closed:
@@ -44,7 +44,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{socket: s, door: d, first: true, fresh: true}
+	c := &Conn{socket: s, door: d, fresh: true}
 	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
@@ -75,7 +75,6 @@ type Conn struct {
 	door    *Door
 	address uint64
 
-	first bool // no request was answered yet
 	fresh bool // what comes next is the beginning of a request
 	led   bool // but for its first byte, which net/http has already
 
@@ -85,7 +84,8 @@ type Conn struct {
 	shed    atomic.Bool             // the request was let in for an old answer only
 	refuse  atomic.Bool             // the request was let in to be refused
 	closed  atomic.Bool
-	waits   atomic.Pointer[waiter[uint64]] // nil: the request is not held
+	waits   atomic.Pointer[held] // nil: the request is not held
+	holding held
 }
 
 // enter notes that the request was let in, and lets it be counted whether it comes to its gate.
@@ -144,16 +144,16 @@ func (c *Conn) Read(b []byte) (int, error) {
 				continue
 			}
 			c.fresh, c.led = false, false
-			if c.held > goneAfter && gone(c.socket) {
+			if c.left() {
 				c.Aside()
 				return 0, net.ErrClosed
 			}
 			return n, nil
 		}
-		if c.closed.Load() {
+		if c.closed.Load() || c.left() {
 			return 0, net.ErrClosed
 		}
-		if c.first || c.led || !whollyRead(b[:n]) {
+		if c.led || !whollyRead(b[:n]) {
 			c.fresh, c.led = false, false
 			c.door.marked.Add(1)
 			c.refuse.Store(true)
@@ -163,6 +163,15 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// left tells whether the caller of a request that was held has given up.
+func (c *Conn) left() bool {
+	if c.held <= goneAfter || !gone(c.socket) {
+		return false
+	}
+	c.door.missed()
+	return true
 }
 
 // goneAfter: the caller of a request that was held for longer may have gone away.
@@ -180,7 +189,7 @@ func (c *Conn) Idle() {
 	c.Aside()
 	c.Unmark()
 	c.shed.Store(false)
-	c.first, c.fresh, c.held = false, true, 0
+	c.fresh, c.held = true, 0
 }
 
 // Close closes the connection, also where its request is held.

@@ -51,14 +51,18 @@ type Door struct {
 	direct  *Direct                     // nil: all that is let in is read and answered by net/http
 	backlog atomic.Bool                 // processors have more to do than they can
 	few     int64                       // who may be looked at then
-	short   time.Duration               // how long somebody is held in an overload
+	pump    pump                        // calls then
+	short   time.Duration               // how long somebody is held in an overload; under mu
 	heavy   atomic.Pointer[[]heavyHint] // nil: no partition takes more than its share
 	looked  time.Time                   // when it was looked for some; under mu
 
-	mu     sync.Mutex
-	lines  [2 * kinds]lanes[uint64] // by what they need; lanes by caller's address. Then those of heavy partitions
-	since  time.Time                // when somebody began to wait, with nobody waiting before
-	counts counts
+	mu        sync.Mutex
+	lines     [2 * kinds]lanes[uint64] // by what they need; lanes by caller's address. Then those of heavy partitions
+	all       ages                     // who is held
+	since     time.Time                // when somebody began to wait, with nobody waiting before
+	watched   bool                     // a look at the ages is due
+	shortened time.Time                // when short was made shorter
+	counts    counts
 }
 
 // kind is what a request usually needs.
@@ -128,8 +132,6 @@ func (p *pattern) came(needed bool) {
 	}
 }
 
-const mostHeld = 4096 // who is held costs memory; beyond it connections are not accepted
-
 // NewDoor makes a Door, and lets the gates tell it when there is room.
 func NewDoor(c DoorConfig) *Door {
 	if c.Inside <= 0 {
@@ -161,7 +163,7 @@ func NewDoor(c DoorConfig) *Door {
 		}
 	}
 	d.short = shortHold
-	d.few = max(4, 2*int64(runtime.GOMAXPROCS(0)))
+	d.few = 8 * int64(runtime.GOMAXPROCS(0))
 	d.refuser.init()
 	return d
 }
@@ -209,214 +211,3 @@ func (d *Door) quiet() bool {
 	return d.held.Load() == 0 && (d.config.Reads == nil || d.config.Reads.waiting.Load() == 0) &&
 		(d.config.Writes == nil || d.config.Writes.waiting.Load() == 0)
 }
-
-// enter lets a request in whose first bytes have arrived, at once or after a wait; false: it is to be
-// refused. address is the caller's.
-func (d *Door) enter(c *Conn, head []byte) bool {
-	d.passed.Add(1)
-	if d.quiet() {
-		if d.inside.Add(1) <= d.room() {
-			c.inside.Store(someone)
-			d.stepBack()
-			return true
-		}
-		d.inside.Add(-1)
-	}
-	p := d.pattern(head, c.led)
-	k := p.usually()
-	if d.held.Load() == 0 && d.take(p.priority, k) {
-		c.enter(p, k)
-		d.stepBack()
-		return true
-	}
-	return d.hold(c, p, k, head)
-}
-
-// take lets somebody in if there is room.
-func (d *Door) take(p model.Priority, k kind) bool {
-	if d.crowded(k, p) {
-		return false
-	}
-	if d.inside.Add(1) > d.allowance(p) {
-		d.inside.Add(-1)
-		return false
-	}
-	if k != processor {
-		d.coming[k][p].Add(1)
-	}
-	return true
-}
-
-// leave says that a request is not looked at any more: it is answered, or waits for something else.
-func (d *Door) leave(e *entry) {
-	d.inside.Add(-1)
-	if e.kind != processor {
-		d.coming[e.kind][e.priority].Add(-1)
-	}
-	if d.held.Load() > 0 {
-		d.call()
-	}
-}
-
-// hold makes a connection wait.
-func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
-	now := time.Now()
-	d.mu.Lock()
-	if d.held.Add(1) == 1 {
-		d.since = now
-	}
-	line := int(k)
-	if d.isHeavy(p, head, now) {
-		line += int(kinds)
-	}
-	w := d.lines[line].add(p.priority, c.address, now, 1)
-	w.line = line
-	d.counts.waited[p.priority]++
-	c.waits.Store(w)
-	d.callLocked(now) // somebody may have left meanwhile
-	d.mu.Unlock()
-
-	timer := time.NewTimer(min(shortPatience, d.short))
-	defer timer.Stop()
-	for {
-		select {
-		case in := <-w.answer:
-			c.waits.Store(nil)
-			c.held = time.Since(now)
-			if in {
-				c.enter(p, k)
-				d.stepBack()
-			}
-			return in
-		case <-timer.C:
-			if next := d.patience(now); next > 0 {
-				timer.Reset(next)
-				continue
-			}
-			if !d.abort(w, Full) {
-				continue // it was called just now
-			}
-			c.waits.Store(nil)
-			if p.read != nil && p.read.Stale > 0 { // an old answer is better than none
-				d.inside.Add(1)
-				c.inside.Store(p.entry(processor))
-				c.shed.Store(true)
-				return true
-			}
-			if d.config.Refused != nil && (p.read != nil || p.write != nil) {
-				d.config.Refused(p.read, p.write, time.Since(now))
-			}
-			return false
-		}
-	}
-}
-
-// Who is held is refused after a while, since its caller may have something better to do than to
-// wait. It is kept for longer than at a Gate, for to hold it costs nothing and to refuse it does.
-const (
-	shortHold   = 250 * time.Millisecond
-	refusalCost = 5 * time.Microsecond // roughly; so that all refusals together
-	refusalPart = 20                   // take a 20th of a processor
-)
-
-// patience tells how much longer somebody is to be held who has been since then; 0: not any longer.
-func (d *Door) patience(since time.Time) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	waited := now.Sub(since)
-	hold := longPatience
-	if d.standing(now) {
-		hold = d.short
-	}
-	if waited < hold {
-		return min(hold-waited, shortPatience)
-	}
-	if wait := d.refuser.next.Sub(now); wait > 0 {
-		return wait + time.Millisecond
-	}
-	if now.After(d.refuser.next.Add(10 * time.Millisecond)) {
-		d.refuser.next = now.Add(-10 * time.Millisecond)
-	}
-	d.refuser.next = d.refuser.next.Add(d.refuser.each)
-	return 0
-}
-
-// abort takes somebody out who waits; false where it was answered already.
-func (d *Door) abort(w *waiter[uint64], why Reason) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if w.answered {
-		return false
-	}
-	w.answered = true
-	d.lines[w.line].remove(w)
-	d.held.Add(-1)
-	d.counts.refused[w.lane.priority][why]++
-	return true
-}
-
-// call lets in those whose turn it is.
-func (d *Door) call() {
-	d.mu.Lock()
-	d.callLocked(time.Now())
-	d.mu.Unlock()
-	if d.stuck.Load() {
-		d.ease()
-	}
-}
-
-func (d *Door) callLocked(now time.Time) {
-	newest := d.standing(now)
-	for d.held.Load() > 0 {
-		if !d.callOne(now, newest) {
-			return
-		}
-	}
-}
-
-// standing tells whether more comes than can be done: somebody has been held for long, with no moment in
-// which nobody was. The lock is held.
-func (d *Door) standing(now time.Time) bool {
-	return d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
-}
-
-// callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
-// than their share get what the others leave, and one turn in heavyTurn.
-func (d *Door) callOne(now time.Time, newest bool) bool {
-	turn := d.turn.Add(1)
-	heavyFirst := turn%heavyTurn == 0
-	for p := model.Critical; ; p-- {
-		for i := range 2 * int(kinds) {
-			k := kind((int(turn) + i) % int(kinds))
-			line := int(k)
-			if (i >= int(kinds)) != heavyFirst {
-				line += int(kinds)
-			}
-			w := d.lines[line].next(p, newest)
-			if w == nil || !d.take(p, k) {
-				continue
-			}
-			d.lines[line].serve(w)
-			d.held.Add(-1)
-			d.counts.wait[p] += max(0, now.Sub(w.asked))
-			w.answered = true
-			w.answer <- true
-			return true
-		}
-		if p == model.Bulk {
-			return false
-		}
-	}
-}
-
-// ease lets Accept look again.
-func (d *Door) ease() {
-	select {
-	case d.eased <- struct{}{}:
-	default:
-	}
-}
-
-// Marked tells whether a request may have been let in to be refused.
-func (d *Door) Marked() bool { return d.marked.Load() > 0 }

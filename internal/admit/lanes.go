@@ -16,8 +16,8 @@ type waiter[K comparable] struct {
 	prev, next *waiter[K] // in its lane, from the oldest to the newest
 	asked      time.Time
 	weight     int64
-	line       int // among several lanes, where there are
 	answered   bool
+	of         *held     // whose it is; nil: of a Gate
 	answer     chan bool // true: let in; room for one
 }
 
@@ -42,6 +42,13 @@ type lanes[K comparable] struct {
 
 // add lets somebody wait, as the newest of its lane.
 func (l *lanes[K]) add(p model.Priority, key K, now time.Time, weight int64) *waiter[K] {
+	w := &waiter[K]{asked: now, weight: weight, answer: make(chan bool, 1)}
+	l.put(w, p, key)
+	return w
+}
+
+// put is add with a waiter that is there already.
+func (l *lanes[K]) put(w *waiter[K], p model.Priority, key K) {
 	if l.byKey[p] == nil {
 		l.byKey[p] = map[K]*lane[K]{}
 	}
@@ -51,7 +58,7 @@ func (l *lanes[K]) add(p model.Priority, key K, now time.Time, weight int64) *wa
 		at = &lane[K]{key: key, priority: p, place: -1, turn: l.turns}
 		l.byKey[p][key] = at
 	}
-	w := &waiter[K]{lane: at, asked: now, weight: weight, answer: make(chan bool, 1), prev: at.newest}
+	w.lane, w.prev, w.next = at, at.newest, nil
 	if at.newest != nil {
 		at.newest.next = w
 	} else {
@@ -62,7 +69,6 @@ func (l *lanes[K]) add(p model.Priority, key K, now time.Time, weight int64) *wa
 		heap.Push(&l.ready[p], at)
 	}
 	l.waiting[p]++
-	return w
 }
 
 // next gives who comes next of a priority, of the lane that has the least inside: the newest, or the

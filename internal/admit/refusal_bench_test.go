@@ -20,7 +20,7 @@ func BenchmarkRefusal(b *testing.B) {
 		b.Fatal(err)
 	}
 	d := NewDoor(DoorConfig{Model: m, Inside: 1})
-	d.short, d.refuser.each = time.Nanosecond, 0
+	d.short = time.Nanosecond
 	d.inside.Store(100)
 	d.held.Store(1) // somebody has been waiting for long
 	answer := d.refuser.answers[0]

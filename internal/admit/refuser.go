@@ -1,18 +1,16 @@
 package admit
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"time"
 )
 
 // refuser has the answers ready that requests are refused with.
 type refuser struct {
 	answers [RefusalSpread][]byte
-	next    time.Time // when the next request may be refused; under the Door's lock
-	each    time.Duration
 }
 
 // RefusalSpread is how many seconds those who are refused are spread over when they come again.
@@ -28,16 +26,19 @@ const (
 const busy = "The service has more to do than it can just now; nothing was changed. Please try again after the time in Retry-After."
 
 func (r *refuser) init() {
-	r.each = refusalCost * refusalPart / time.Duration(runtime.GOMAXPROCS(0))
 	for i := range r.answers {
 		r.answers[i] = fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\nCache-Control: no-store\r\nRetry-After: %d\r\nContent-Length: %d\r\n\r\n%s",
 			RefusalType, i+1, len(RefusalBody), RefusalBody)
 	}
 }
 
+// untilNext is how long a connection may wait for its next request after one was refused.
+const untilNext = time.Minute
+
 // write refuses one request.
 func (r *refuser) write(c net.Conn) error {
-	if err := c.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+	now := time.Now()
+	if err := errors.Join(c.SetWriteDeadline(now.Add(time.Second)), c.SetReadDeadline(now.Add(untilNext))); err != nil {
 		return err
 	}
 	_, err := c.Write(r.answers[rand.IntN(RefusalSpread)])

@@ -32,7 +32,7 @@ func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn
 
 // drop ends the wait of a request that is held.
 func (c *Conn) drop() {
-	if w := c.waits.Load(); w != nil && c.door.abort(w, Late) {
+	if w := c.waits.Load(); w != nil && c.door.abort(w) {
 		w.answer <- false
 	}
 }

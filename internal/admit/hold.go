@@ -1,0 +1,307 @@
+package admit
+
+import (
+	"time"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// How long requests are held that find no room. To hold one costs nothing, to refuse it a good part of what
+// an answer does, and who is refused comes again: so requests are refused late. But not so late that
+// their callers have given up, for to take in a new connection costs more than an answer: the time is
+// shortened when somebody is found to have gone.
+const (
+	shortHold = 700 * time.Millisecond // while more comes than can be done, at the most
+	leastHold = 150 * time.Millisecond // and at least
+	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others
+	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
+	goneEvery = 50 * time.Millisecond  // how often the time is shortened at the most
+	mostHeld  = 4096                   // of requests that share a connection
+)
+
+// held is a request that is held.
+type held struct {
+	waiter[uint64]
+	priority       model.Priority
+	line           int   // of the Door's lines
+	older, younger *held // of all that are held
+	stale          bool  // in no lane any more: it has been held for too long
+	left           bool  // its caller has gone
+}
+
+// ages are all who are held, from the oldest to the newest.
+type ages struct {
+	oldest, newest *held
+	fresh          *held // the oldest that is not stale
+}
+
+func (a *ages) add(h *held) {
+	h.older, h.younger, h.stale = a.newest, nil, false
+	if a.newest != nil {
+		a.newest.younger = h
+	} else {
+		a.oldest = h
+	}
+	a.newest = h
+	if a.fresh == nil {
+		a.fresh = h
+	}
+}
+
+func (a *ages) remove(h *held) {
+	if a.fresh == h {
+		a.fresh = h.younger
+	}
+	if h.older != nil {
+		h.older.younger = h.younger
+	} else {
+		a.oldest = h.younger
+	}
+	if h.younger != nil {
+		h.younger.older = h.older
+	} else {
+		a.newest = h.older
+	}
+	h.older, h.younger = nil, nil
+}
+
+// newestStale gives who was held for too long, and least of all.
+func (a *ages) newestStale() *held {
+	if a.fresh != nil {
+		return a.fresh.older
+	}
+	return a.newest
+}
+
+// enter lets a request in whose first bytes have arrived, at once or after a wait; false: it is to be
+// refused. address is the caller's.
+func (d *Door) enter(c *Conn, head []byte) bool {
+	d.passed.Add(1)
+	crowd := d.backlog.Load() // then all are read first
+	if !crowd && d.quiet() {
+		if d.inside.Add(1) <= d.room() {
+			c.inside.Store(someone)
+			return true
+		}
+		d.inside.Add(-1)
+	}
+	p := d.pattern(head, c.led)
+	k := p.usually()
+	if !crowd && d.held.Load() == 0 && d.take(p.priority, k) {
+		c.enter(p, k)
+		return true
+	}
+	return d.hold(c, p, k, head)
+}
+
+// take lets somebody in if there is room.
+func (d *Door) take(p model.Priority, k kind) bool {
+	if d.crowded(k, p) {
+		return false
+	}
+	if d.inside.Add(1) > d.allowance(p) {
+		d.inside.Add(-1)
+		return false
+	}
+	if k != processor {
+		d.coming[k][p].Add(1)
+	}
+	return true
+}
+
+// leave says that a request is not looked at any more: it is answered, or waits for something else.
+func (d *Door) leave(e *entry) {
+	d.inside.Add(-1)
+	if e.kind != processor {
+		d.coming[e.kind][e.priority].Add(-1)
+	}
+	if d.held.Load() > 0 {
+		d.call()
+	}
+}
+
+// hold makes a request wait. Nothing is done for it meanwhile: whoever lets it in or refuses it wakes it.
+func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
+	h := &c.holding
+	if h.answer == nil {
+		h.answer = make(chan bool, 1)
+	}
+	now := time.Now()
+	d.mu.Lock()
+	if d.held.Add(1) == 1 {
+		d.since = now
+	}
+	h.line = int(k)
+	if d.isHeavy(p, head, now) {
+		h.line += int(kinds)
+	}
+	h.asked, h.weight, h.answered, h.left, h.of = now, 1, false, false, h
+	d.lines[h.line].put(&h.waiter, p.priority, c.address)
+	d.all.add(h)
+	h.priority = p.priority
+	d.counts.waited[p.priority]++
+	c.waits.Store(h)
+	if !d.watched {
+		d.watched = true
+		time.AfterFunc(ageEvery, d.age)
+	}
+	if !d.pumped() {
+		d.callLocked(now) // somebody may have left meanwhile
+	}
+	d.mu.Unlock()
+
+	in := <-h.answer
+	c.waits.Store(nil)
+	c.held = time.Since(now)
+	switch {
+	case in:
+		c.enter(p, k)
+	case h.left:
+	case p.read != nil && p.read.Stale > 0: // an old answer is better than none
+		d.inside.Add(1)
+		c.inside.Store(p.entry(processor))
+		c.shed.Store(true)
+		return true
+	case d.config.Refused != nil && (p.read != nil || p.write != nil):
+		d.config.Refused(p.read, p.write, c.held)
+	}
+	return in
+}
+
+// age refuses who has been held for long, as long as somebody is held.
+func (d *Door) age() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watched = d.held.Load() > 0; !d.watched {
+		return
+	}
+	now := time.Now()
+	hold := longPatience
+	if now.Sub(d.shortened) > time.Second { // they may be patient again
+		d.short = max(d.short, min(shortHold, d.short+ageEvery/4))
+	}
+	if d.standing(now) {
+		hold = d.short
+		for h := d.all.fresh; h != nil && now.Sub(h.asked) >= freshFor; h = h.younger {
+			d.lines[h.line].remove(&h.waiter)
+			h.stale, d.all.fresh = true, h.younger
+		}
+	}
+	for h := d.all.oldest; h != nil && now.Sub(h.asked) >= hold; h = d.all.oldest {
+		d.remove(h, Full)
+		h.answer <- false
+	}
+	if !d.pumped() {
+		d.callLocked(now)
+	}
+	time.AfterFunc(ageEvery, d.age)
+}
+
+// missed says that a caller has given up who was held.
+func (d *Door) missed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := time.Now(); now.Sub(d.shortened) >= goneEvery {
+		d.shortened = now
+		d.short = min(d.short, max(leastHold, d.short*7/8))
+	}
+}
+
+// remove takes somebody out who waits and is not let in. The lock is held.
+func (d *Door) remove(h *held, why Reason) {
+	h.answered = true
+	if !h.stale {
+		d.lines[h.line].remove(&h.waiter)
+	}
+	d.all.remove(h)
+	d.held.Add(-1)
+	d.counts.refused[h.priority][why]++
+}
+
+// abort takes somebody out who waits and whose caller has gone; false where it was answered already.
+func (d *Door) abort(h *held) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h.answered {
+		return false
+	}
+	h.left = true
+	d.remove(h, Late)
+	return true
+}
+
+// call lets in those whose turn it is.
+func (d *Door) call() {
+	if d.pumped() {
+		return
+	}
+	d.mu.Lock()
+	d.callLocked(time.Now())
+	d.mu.Unlock()
+}
+
+func (d *Door) callLocked(now time.Time) {
+	newest := d.standing(now)
+	for d.held.Load() > 0 {
+		if !d.callOne(now, newest) {
+			return
+		}
+	}
+}
+
+// standing tells whether more comes than can be done: somebody has been held for long, with no moment in
+// which nobody was. The lock is held.
+func (d *Door) standing(now time.Time) bool {
+	return d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
+}
+
+// callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
+// than their share get what the others leave, and one turn in heavyTurn.
+func (d *Door) callOne(now time.Time, newest bool) bool {
+	turn := d.turn.Add(1)
+	heavyFirst := turn%heavyTurn == 0
+	for p := model.Critical; ; p-- {
+		for i := range 2 * int(kinds) {
+			k := kind((int(turn) + i) % int(kinds))
+			line := int(k)
+			if (i >= int(kinds)) != heavyFirst {
+				line += int(kinds)
+			}
+			w := d.lines[line].next(p, newest)
+			if w == nil || !d.take(p, k) {
+				continue
+			}
+			d.lines[line].serve(w)
+			d.letIn(w.of, now)
+			return true
+		}
+		if p == model.Bulk {
+			break
+		}
+	}
+	if h := d.all.newestStale(); d.all.fresh == nil && h != nil && d.take(h.priority, kind(h.line%int(kinds))) {
+		d.letIn(h, now)
+		return true
+	}
+	return false
+}
+
+// letIn lets somebody in who is in no lane any more. The lock is held.
+func (d *Door) letIn(h *held, now time.Time) {
+	d.all.remove(h)
+	d.held.Add(-1)
+	d.counts.wait[h.priority] += max(0, now.Sub(h.asked))
+	h.answered = true
+	h.answer <- true
+}
+
+// ease lets Accept look again.
+func (d *Door) ease() {
+	select {
+	case d.eased <- struct{}{}:
+	default:
+	}
+}
+
+// Marked tells whether a request may have been let in to be refused.
+func (d *Door) Marked() bool { return d.marked.Load() > 0 }
