@@ -44,7 +44,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{socket: s, door: d, fresh: true}
+	c := &Conn{socket: s, door: d, first: true, fresh: true}
 	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
@@ -75,6 +75,7 @@ type Conn struct {
 	door    *Door
 	address uint64
 
+	first bool // no request was answered yet
 	fresh bool // what comes next is the beginning of a request
 	led   bool // but for its first byte, which net/http has already
 
@@ -138,16 +139,16 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return n, err
 		}
 		if c.door.enter(c, b[:n]) {
+			if c.left() {
+				c.Aside()
+				return 0, net.ErrClosed
+			}
 			if done, err := c.answered(b[:n]); err != nil {
 				return 0, err
 			} else if done {
 				continue
 			}
 			c.fresh, c.led = false, false
-			if c.left() {
-				c.Aside()
-				return 0, net.ErrClosed
-			}
 			return n, nil
 		}
 		if c.closed.Load() || c.left() {
@@ -159,6 +160,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			c.refuse.Store(true)
 			return n, nil
 		}
+		c.held = 0
 		if err := c.door.refuser.write(c.socket); err != nil {
 			return 0, err
 		}
@@ -189,7 +191,7 @@ func (c *Conn) Idle() {
 	c.Aside()
 	c.Unmark()
 	c.shed.Store(false)
-	c.fresh, c.held = true, 0
+	c.first, c.fresh, c.held = false, true, 0
 }
 
 // Close closes the connection, also where its request is held.
