@@ -113,6 +113,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	go s.write()
+	s.work.Go(s.watchIdentity)
 	return s, nil
 }
 
@@ -198,12 +199,6 @@ func unreachable(err error) error {
 
 // Info tells what this store is.
 func (s *Store) Info() store.Info { return s.info }
-
-// Broken is never closed: PostgreSQL itself stops on a failed fsync, and comes back by its log.
-func (s *Store) Broken() <-chan struct{} { return s.broken }
-
-// Cause is always nil.
-func (s *Store) Cause() error { return nil }
 
 // Stats gives figures for people.
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
