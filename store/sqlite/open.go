@@ -80,7 +80,7 @@ func (s *Store) takeLock() (err error) {
 	}
 	switch {
 	case errors.Is(err, sqlite3.BUSY):
-		return fmt.Errorf("the store %s is open in another process; stop that one first, or give this one a folder of its own", s.path)
+		return &heldError{s.path}
 	case err != nil:
 		return fmt.Errorf("the store %s cannot be locked: %w", s.path, err)
 	}

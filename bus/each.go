@@ -1,0 +1,60 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Each gives the commands that stand in the logs when it is called, those of a shard in their order, and
+// leaves them there. What is just done may still be among them. It waits for the bus as long as ctx
+// allows. The bytes are valid until give returns.
+func (b *Bus) Each(ctx context.Context, give func(shard int, command []byte) error) error {
+	if b.link.wait(ctx) != nil {
+		return b.away()
+	}
+	for log := range b.logs {
+		if err := b.eachOf(ctx, log, give); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Bus) eachOf(ctx context.Context, log int, give func(shard int, command []byte) error) error {
+	stream, err := b.js.Stream(ctx, b.commandStream(log).Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil // nothing was ever accepted
+	}
+	if err != nil {
+		return askFault(err)
+	}
+	state := stream.CachedInfo().State
+	first, end := b.shardsOf(log)
+	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {
+		m, err := stream.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // done meanwhile
+		}
+		if err != nil {
+			return askFault(err)
+		}
+		for shard := first; shard < end; shard++ {
+			commands, err := commandsOf(m.Data, shard)
+			if err != nil {
+				return fmt.Errorf("bus: group %d of log %d: %w", seq, log, err)
+			}
+			for _, command := range commands {
+				if err := give(shard, command); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// BucketIn gives a bucket of a shard: what is appended to it goes where the shard's commands go.
+func BucketIn(shard int) int { return shard * (Buckets / Shards) }
