@@ -39,6 +39,8 @@ type commands struct {
 	Load    loadCommand    `cmd:"" hidden:"" help:"Make load as told on the input: what bench and drill start."`
 	Import  importCommand  `cmd:"" help:"Put rows of a file into the store."`
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
+	Backup  backupCommand  `cmd:"" help:"Write all of a store to one file, while the service runs or not."`
+	Restore restoreCommand `cmd:"" help:"Make a new store of a backup."`
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
 	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
 	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`

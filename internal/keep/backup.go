@@ -18,7 +18,7 @@ import (
 // Command is an accepted write that waits to be carried out, as it stands on the bus.
 type Command struct {
 	Shard int
-	Body   []byte
+	Body  []byte
 }
 
 // BackupOptions say what a backup is made of. All fields but the last three are required.
@@ -29,10 +29,8 @@ type BackupOptions struct {
 	// Accepted gives the accepted writes that wait. It is asked before the store is, so that a write which
 	// is carried out meanwhile is in both, never in none. nil: there can be none.
 	Accepted func(ctx context.Context) ([]Command, error)
-	// Folder and Files name files of the data folder that belong to the service; those that are not
-	// there are left out.
+	// Folder is the data folder; what it has of Secrets is taken along. "": nothing of it.
 	Folder   string
-	Files    []string
 	Version  string                         // of the program
 	Progress func(what string, records int) // nil: nobody is told
 }
@@ -110,7 +108,7 @@ func (o *BackupOptions) write(ctx context.Context, file *os.File) (*Manifest, er
 	defer from.Close()
 	info := from.Info()
 	m.Store, m.Incarnation, m.Left = info.Kind+" "+info.Version, info.Incarnation, from.Unknown()
-	if err := o.folder(a); err != nil {
+	if err := o.secrets(a); err != nil {
 		return nil, err
 	}
 	for _, e := range o.Model.Entities {
@@ -201,9 +199,16 @@ func (o *BackupOptions) accepted(ctx context.Context, a *archive) error {
 	return a.end()
 }
 
-// folder takes along the files of the data folder.
-func (o *BackupOptions) folder(a *archive) error {
-	for _, name := range o.Files {
+// Secrets are the files of a data folder without which the service would be another one to its callers
+// and receivers: the development key, and what webhooks are signed with.
+var Secrets = []string{"dev.key", "webhook-secret"}
+
+// secrets takes along what the data folder has of them.
+func (o *BackupOptions) secrets(a *archive) error {
+	if o.Folder == "" {
+		return nil
+	}
+	for _, name := range Secrets {
 		body, err := os.ReadFile(filepath.Join(o.Folder, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

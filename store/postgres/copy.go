@@ -67,7 +67,7 @@ func (x *snapshot) begin(ctx context.Context, url string, m *model.Model) error 
 	if err := x.conn.QueryRow(ctx, "SHOW server_version").Scan(&x.info.Version); err != nil {
 		return unreachable(err)
 	}
-	plan, err := planSchema(ctx, x.conn, m)
+	plan, err := planSchema(ctx, x.conn, m, x.Follows)
 	if err != nil {
 		return err
 	}

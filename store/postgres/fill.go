@@ -17,10 +17,10 @@ import (
 // filler is a store.Filler: one transaction that makes the tables, fills them and gives them their
 // indexes.
 type filler struct {
-	conn   *pgx.Conn
-	model  *model.Model
-	url    string
-	meta   [][2]string
+	conn    *pgx.Conn
+	model   *model.Model
+	url     string
+	follows map[*model.Family]bool
 }
 
 // OpenFiller begins a new store in a database, which must have none.
@@ -32,7 +32,7 @@ func OpenFiller(ctx context.Context, url string, m *model.Model) (store.Filler, 
 	if err != nil {
 		return nil, err
 	}
-	x := &filler{conn: conn, model: m, url: url}
+	x := &filler{conn: conn, model: m, url: url, follows: map[*model.Family]bool{}}
 	if err := x.begin(ctx); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
@@ -153,12 +153,12 @@ func (x *filler) Counters(ctx context.Context, f *model.Family, counters iter.Se
 	})
 }
 
-func (x *filler) Follows(f *model.Family) { x.meta = append(x.meta, [2]string{"follow:" + f.Name, "yes"}) }
+func (x *filler) Follows(f *model.Family) { x.follows[f] = true }
 
 // Finish builds the indexes and commits.
 func (x *filler) Finish(ctx context.Context) (info store.Info, err error) {
 	for _, o := range sqltext.Schema(sqltext.Postgres, x.model) {
-		if !o.Index {
+		if !o.Index || o.Lag != nil && !x.follows[o.Lag] {
 			continue
 		}
 		if _, err := x.conn.Exec(ctx, o.SQL); err != nil {
@@ -166,9 +166,11 @@ func (x *filler) Finish(ctx context.Context) (info store.Info, err error) {
 		}
 	}
 	id := store.NewIdentity()
-	x.meta = append(x.meta, id.Entries()...)
-	x.meta = append(x.meta, [2]string{"service", x.model.Service}, [2]string{"format", formatVersion})
-	for _, kv := range x.meta {
+	meta := append(id.Entries(), [2]string{"service", x.model.Service}, [2]string{"format", formatVersion})
+	for f := range x.follows {
+		meta = append(meta, [2]string{"follow:" + f.Name, "yes"})
+	}
+	for _, kv := range meta {
 		if _, err := x.conn.Exec(ctx, sqltext.MetaPut, kv[0], kv[1]); err != nil {
 			return info, unreachable(err)
 		}

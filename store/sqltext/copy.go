@@ -32,21 +32,3 @@ func AllRows(e *model.Entity) string {
 	return b.String()
 }
 
-// Erasing are the statements that delete all that a partition has of a kind; the partition is their
-// first parameter.
-type Erasing struct {
-	Outcomes string // then the most to delete
-	Changes  string // then a version: those up to it
-	Relayed  string // gives version, relayed of the head
-}
-
-// ErasingOf writes the statements of a family. SQLite's changes are deleted by LogOf.
-func ErasingOf(f *model.Family) *Erasing {
-	outcome := Quote(bookName("outcome", f))
-	return &Erasing{
-		Outcomes: `DELETE FROM ` + outcome + ` WHERE "partition" = $1 AND "hash" IN (SELECT "hash" FROM ` + outcome +
-			` WHERE "partition" = $1 LIMIT $2)`,
-		Changes: `DELETE FROM ` + Quote(bookName("change", f)) + ` WHERE "partition" = $1 AND "version" <= $2`,
-		Relayed: `SELECT "version", "relayed" FROM ` + Quote(bookName("head", f)) + ` WHERE "partition" = $1`,
-	}
-}

@@ -72,6 +72,7 @@ var contract = []struct {
 	{"ChangesOfAnotherModelAreForeign", changesForeign},
 	{"PruneKeepsTheNewestChange", pruneKeepsNewest},
 	{"LongHistory", longHistory},
+	{"ForgetsAPartition", forgets},
 	{"ChangesBesideWrites", changesBeside},
 	{"ScanAndPartitionsInOrder", scanInOrder},
 	{"PartitionsOfEveryType", partitionsOfEveryType},
