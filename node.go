@@ -117,6 +117,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 		return nil, fmt.Errorf("partita: %w", err)
 	}
 	n.onClose(func(context.Context) error { return n.store.Close() })
+	raw := n.store
 	n.guardStore(background, &c)
 	if n.bus, err = n.openBus(ctx, &c, a.model); err != nil {
 		return nil, err
@@ -164,6 +165,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	}
 	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers, Advice: n.advising(a)}
 	page.Data = &dashboard.Data{Store: n.store, Engine: paths, Reads: n.admission.reads, Keep: c.KeepChanges, Logger: c.Logger}
+	page.Keeping = n.keeping(raw, books, tier)
 	if events != nil {
 		page.Letters = events
 		n.recorder.Endpoints(func() []observe.EndpointFigures { return endpointFigures(events) })

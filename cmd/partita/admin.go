@@ -30,6 +30,11 @@ const patience = 30 * time.Second
 // ask makes a call, with body as JSON where it is not nil. The answer is one that went well; an error
 // says what to do.
 func (k *admin) ask(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	return k.askFor(ctx, patience, method, path, body)
+}
+
+// askFor is ask with another patience; 0: without end.
+func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path string, body any) (*http.Response, error) {
 	var text []byte
 	if body != nil {
 		var err error

@@ -41,6 +41,7 @@ type commands struct {
 	Export  exportCommand  `cmd:"" help:"Write all rows of an entity to a file."`
 	Backup  backupCommand  `cmd:"" help:"Write all of a store to one file, while the service runs or not."`
 	Restore restoreCommand `cmd:"" help:"Make a new store of a backup."`
+	Erase   eraseCommand   `cmd:"" help:"Erase a partition in a running service, with all that was made of it, and certify it."`
 	Views   viewsCommand   `cmd:"" help:"Tell how the views of a store are, and compare them with their sources."`
 	Dead    deadCommand    `cmd:"" help:"List dead letters of a running service, show one, or drop some."`
 	Replay  replayCommand  `cmd:"" help:"Have dead letters of a running service tried again."`

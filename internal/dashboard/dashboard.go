@@ -28,6 +28,8 @@ type Config struct {
 	Letters Letters
 	// Data are the rows; nil: the page shows none, and there are no addresses for them.
 	Data *Data
+	// Keeping is about the data as a whole.
+	Keeping Keeping
 	// API is the base URL of the API, for the example on the page: "http://127.0.0.1:8080".
 	API string
 	// Peers gives the other nodes of the service, with their figures of a window. nil: there are none.
@@ -78,6 +80,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Data != nil {
 		newShelf(&cfg).serve(mux, cfg.Token)
 	}
+	cfg.Keeping.serve(mux)
 	mux.Handle("GET /", files)
 	return g.guard(mux), nil
 }

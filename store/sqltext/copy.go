@@ -31,4 +31,3 @@ func AllRows(e *model.Entity) string {
 	b.selectRow(e)
 	return b.String()
 }
-
