@@ -464,7 +464,11 @@ func (c *Certificate) words(info store.Info, folds, then bool) {
 		c.OutOfReach = append(c.OutOfReach, "what PostgreSQL keeps of deleted rows until a VACUUM, and its log, archives and replicas for as long as they are kept",
 			"events on the message bus, for the seven days that it keeps them",
 			"answers in the memory of nodes that were cut off from the message bus: until their `stale` is over")
-	} else if !c.Overwritten {
+		return
+	}
+	c.OutOfReach = append(c.OutOfReach, "copies of rows that the store's file has kept in free space since rows moved within it: VACUUM of the file, with the service stopped, clears them",
+		"accepted writes in the files of the bus in the data folder, until it begins them anew")
+	if !c.Overwritten {
 		c.OutOfReach = append(c.OutOfReach, "the store's write-ahead log, which a long read has kept from being emptied: until it is begun anew")
 	}
 }
