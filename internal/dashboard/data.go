@@ -64,7 +64,7 @@ func (s *shelf) serve(mux *http.ServeMux, token string) {
 		mux.HandleFunc(address, closed(token, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), readPatience)
 			defer cancel()
-			body, err := answer(ctx, r)
+			body, err := s.behind(ctx, r, answer)
 			s.Logger.DebugContext(ctx, "rows were looked at on the page", "address", r.URL.Path, "of", r.URL.Query().Get("entity"), "remote", r.RemoteAddr)
 			if err != nil {
 				s.fail(w, r, err, nil)
@@ -106,13 +106,18 @@ func writeProblem(w http.ResponseWriter, err error, of *model.Write) fault.Code 
 	return code
 }
 
-// ask makes one query, behind those of callers where there is more to do than can be done.
-func (s *shelf) ask(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
-	pass, err := s.Reads.Enter(ctx, admit.Ask{Priority: model.Bulk, Partition: p})
+// behind answers a question behind those of callers, where there is more to do than can be done.
+func (s *shelf) behind(ctx context.Context, r *http.Request, answer func(context.Context, *http.Request) ([]byte, error)) ([]byte, error) {
+	pass, err := s.Reads.Enter(ctx, admit.Ask{Priority: model.Bulk})
 	if err != nil {
 		return nil, err
 	}
 	defer pass.Leave()
+	return answer(ctx, r)
+}
+
+// ask makes one query.
+func (s *shelf) ask(ctx context.Context, p store.Partition, q *store.Query) (*store.Result, error) {
 	q.Now = time.Now()
 	return s.Store.Read(ctx, p, q)
 }
@@ -159,11 +164,6 @@ func (s *shelf) partitions(ctx context.Context, r *http.Request) ([]byte, error)
 			return nil, wrong("after", "is no "+family.By.Type.String())
 		}
 	}
-	pass, err := s.Reads.Enter(ctx, admit.Ask{Priority: model.Bulk})
-	if err != nil {
-		return nil, err
-	}
-	defer pass.Leave()
 	list, err := s.Store.Partitions(ctx, family, after, mostVersions)
 	if err != nil {
 		return nil, err

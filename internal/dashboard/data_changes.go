@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -73,14 +74,14 @@ func (s *shelf) changes(ctx context.Context, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	size := 0
-	for i := len(list) - 1; i >= 0; i-- {
-		shown := s.show(list[i], e.Family)
+	for i, change := range slices.Backward(list) {
+		shown := s.show(change, e.Family)
 		t.Changes = append(t.Changes, shown)
 		for _, row := range shown.Rows {
 			size += len(row.Before) + len(row.After)
 		}
 		if size > mostBytes && i > 0 {
-			pruned, first = false, list[i].Version-1
+			pruned, first = false, change.Version-1
 			break
 		}
 	}

@@ -9,7 +9,7 @@ import { drawTrail } from './data_trail.js'
 import { drawForm } from './data_form.js'
 
 const closed = {
-  token: ['Rows are shown to those who have the admin token, and this service was started without one. Start it again with', 'PARTITA_ADMIN_TOKEN=$(openssl rand -hex 32) partita serve …'],
+  token: ['Rows are shown to those who have the admin token, and this service was started without one. Start it again with', 'PARTITA_ADMIN_TOKEN="$(openssl rand -hex 32 | tee admin-token)" partita serve …'],
   none: ['This service shows no rows here.'],
 }
 
