@@ -101,7 +101,7 @@ function stacked(series, n, x, y, low, step) {
 function linear(values) {
   const highest = Math.max(...values)
   const size = 10 ** Math.floor(Math.log10(highest))
-  const by = [0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((k) => k * size).find((k) => highest / k <= 4) ?? 5 * size
+  const by = [0.2, 0.5, 1, 2, 5].map((k) => k * size).find((k) => highest / k <= 5) ?? 5 * size
   const ticks = []
   for (let v = by; v < highest + by; v += by) ticks.push(Number(v.toPrecision(6)))
   const end = ticks.at(-1)
