@@ -132,7 +132,7 @@ func (p *planner) touches(r *model.Read) (rate float64) {
 func (p *planner) answerBytes(r *model.Read) float64 {
 	row := 2.0
 	for _, f := range r.Fields {
-		row += p.width(f)*1.3 + float64(len(f.Name)) + 4
+		row += p.json(f)
 	}
 	if !r.List {
 		return row + answerCost

@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"math"
 	"strings"
 
 	"github.com/partita-dev/partita/internal/load"
@@ -25,7 +24,7 @@ type Write struct {
 	Because string `json:"because,omitempty"` // of what follows
 	Commits Number `json:"commits_per_second"`
 	CPU     Number `json:"cpu_ms"`
-	Bytes   Number `json:"bytes"` // of its change
+	Bytes   Number `json:"bytes"` // of its change, and of those that follow in index views
 }
 
 // What requests cost where nothing was measured: milliseconds of one core, on a machine of 2026.
@@ -173,30 +172,4 @@ func (p *planner) writeCPU(w *model.Write) Number {
 		return cpu
 	}
 	return Number{writeCost + stepCost*float64(max(0, len(w.Steps)-1)), Assumed}
-}
-
-// changeBytes estimates what one change takes in the log: what it says, and the rows that it carries.
-func (p *planner) changeBytes(w *model.Write) Number {
-	if _, bytes, ok := p.measuredCost(w.Name); ok && bytes.Value > 0 {
-		return bytes
-	}
-	bytes := float64(changeCost)
-	for _, s := range w.Steps {
-		rows := 1.0
-		if s.Op == model.OpRead {
-			continue
-		}
-		if s.Each != nil {
-			rows = math.Sqrt(float64(max(1, s.Max)))
-		}
-		width := 10.0
-		for _, f := range s.Entity.Fields {
-			width += p.width(f)
-		}
-		if s.Op == model.OpUpdate || s.Op == model.OpUpsert {
-			width *= 2 // before and after
-		}
-		bytes += rows * width
-	}
-	return Number{bytes / fill, Assumed}
 }

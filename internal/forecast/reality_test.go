@@ -77,3 +77,23 @@ func filled(t *testing.T, m *model.Model, partitions int) (list []bench.Entity, 
 	}
 	return list, before - empty
 }
+
+// Throughput at 1, 2, 4 … 32 requests at a time, and then at 48, as the bench found it on a machine with
+// two cores.
+func TestThroughputComesTrue(t *testing.T) {
+	for name, found := range map[string][]float64{
+		"reads, SQLite":      {12985, 18684, 24596, 27492, 29420, 33230, 33391},
+		"writes, SQLite":     {2928, 3982, 6800, 9262, 12661, 14370, 15321},
+		"reads, PostgreSQL":  {6192, 10381, 14406, 16679, 19613, 24987, 27308},
+		"writes, PostgreSQL": {1870, 2726, 4007, 6759, 9945, 14467, 16523},
+	} {
+		r := &bench.Report{Format: bench.Format, Service: "shop", Store: "sqlite", Machine: bench.Machine{Cores: 2}}
+		for i, x := range found[:6] {
+			r.Steps = append(r.Steps, bench.Step{InFlight: float64(int(1) << i), Goodput: x, Followed: true})
+		}
+		f := plan(t, forecast.Config{Model: example(t, "shop"), Measured: r})
+		if off := f.Scaling.Ahead.Value/found[6] - 1; math.Abs(off) > 0.15 {
+			t.Errorf("%s: %.0f/s foretold, %.0f/s found: off by %+.0f %%", name, f.Scaling.Ahead.Value, found[6], 100*off)
+		}
+	}
+}

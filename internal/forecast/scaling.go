@@ -76,7 +76,8 @@ func fitted(points []Point) *Scaling {
 		return nil
 	}
 	// N/X = a + b(N-1) + cN(N-1), with a = 1/λ, b = σ/λ, c = κ/λ: linear in a, b and c. Weights make
-	// deviations relative.
+	// deviations relative, and those at high concurrency count for more: what is foretold lies beyond
+	// them, and stores that group what comes together do not follow the law all the way.
 	var best *Scaling
 	least := math.Inf(1)
 	for _, use := range [][]int{{0, 1, 2}, {0, 1}, {0, 2}, {0}} {
@@ -87,7 +88,7 @@ func fitted(points []Point) *Scaling {
 		s := &Scaling{Lambda: 1 / k[0], Sigma: k[1] / k[0], Kappa: k[2] / k[0], Points: points}
 		off := 0.0
 		for _, p := range points {
-			d := s.at(p.Concurrency)/p.Throughput - 1
+			d := p.Concurrency * (s.at(p.Concurrency)/p.Throughput - 1)
 			off += d * d
 		}
 		if off < least*0.999 {
@@ -103,12 +104,13 @@ func solve(points []Point, use []int) (k [3]float64, ok bool) {
 	var m [3][4]float64
 	for _, p := range points {
 		y := p.Concurrency / p.Throughput
+		weight := p.Concurrency * p.Concurrency / (y * y)
 		terms := [3]float64{1, p.Concurrency - 1, p.Concurrency * (p.Concurrency - 1)}
 		for i := range n {
 			for j := range n {
-				m[i][j] += terms[use[i]] * terms[use[j]] / (y * y)
+				m[i][j] += weight * terms[use[i]] * terms[use[j]]
 			}
-			m[i][n] += terms[use[i]] / y
+			m[i][n] += weight * terms[use[i]] * y
 		}
 	}
 	for i := range n { // Gauss, with the largest pivot
