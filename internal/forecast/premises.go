@@ -1,6 +1,11 @@
 package forecast
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/partita-dev/partita/model"
+)
 
 // premises lists what the forecast took for granted.
 func (p *planner) premises() {
@@ -20,6 +25,9 @@ func (p *planner) premises() {
 	add("one partition takes", fmt.Sprintf("%s commits a second; %s changes into a view", amount(onePartition), amount(oneView)), "they are done in groups, one after the other")
 	add("nodes are busy", share(busyShare), "so that one may die, and a bad hour pass")
 	add("changes are kept", fmt.Sprintf("%g days", p.Keep/86400), "the library's KeepChanges")
+	if slices.ContainsFunc(p.Model.Views, func(v *model.View) bool { return len(v.Folds) > 0 }) {
+		add("changes of folds", "none", "many changes of the source are summed up for each that is written")
+	}
 	add("the cache of a node", size(p.Cache), "`--cache-size`; hit rates are worked out by Che's approximation")
 	declared := 0
 	for _, r := range o.Reads {
