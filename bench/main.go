@@ -30,7 +30,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds, each with every server in turn")
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
-	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres, river, feed, overload, coldstart")
+	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres, river, feed, overload, coldstart, plan")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))
@@ -65,8 +65,8 @@ func bench(o options) error {
 	for _, step := range []struct {
 		group string
 		run   func() error
-	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"accept", b.accepts}, {"postgres", b.postgres}, {"river", b.river}, {"feed", b.feeds}, {"overload", b.overload}, {"coldstart", b.coldStart}} {
-		needed := step.group == "import" && !slices.Contains([]string{"postgres", "start", "accept", "river", "feed"}, o.only)
+	}{{"start", b.firstStart}, {"import", b.importOrders}, {"cached", b.cached}, {"uncached", b.uncached}, {"write", b.writes}, {"accept", b.accepts}, {"postgres", b.postgres}, {"river", b.river}, {"feed", b.feeds}, {"overload", b.overload}, {"coldstart", b.coldStart}, {"plan", b.plan}} {
+		needed := step.group == "import" && !slices.Contains([]string{"postgres", "start", "accept", "river", "feed", "plan"}, o.only)
 		if o.only != "" && o.only != step.group && !needed {
 			continue
 		}
