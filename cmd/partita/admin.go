@@ -46,6 +46,7 @@ func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path
 	if err != nil {
 		return nil, err
 	}
+	client.Timeout = patience
 	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, usage{fmt.Errorf("--admin %q is no address: write host:port", k.Admin)}

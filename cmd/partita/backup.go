@@ -56,7 +56,7 @@ func (k *backupCommand) Run(ctx context.Context, c *console) error {
 		o.Accepted = func(ctx context.Context) ([]keep.Command, error) {
 			return keep.Waiting(ctx, keep.Place{Service: m.Service, URLs: k.Bus, Embedded: storeurl.Embedded(k.Store), Folder: k.Data,
 				Hold: func() (func() error, bool, error) { return storeurl.Hold(k.Store, k.Data) },
-				Ask: func(ctx context.Context, each func(keep.Command) error) error {
+				Ask: func(ctx context.Context, each func(keep.Command)) error {
 					res, err := k.ask(ctx, "GET", "/accepted", nil)
 					if err != nil {
 						return fmt.Errorf("the service has accepted writes on a bus inside its process, which only it can read: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/keep"
@@ -43,7 +44,19 @@ func (k Keeping) serve(mux *http.ServeMux) {
 
 func (k Keeping) accepted(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
+	patient(http.NewResponseController(w), long)
 	_ = k.Accepted(r.Context(), w) // what is not whole has no last line
+}
+
+// How long a caller may take to read: all of an answer, or a line of it.
+const (
+	long  = 10 * time.Minute
+	short = time.Minute
+)
+
+// patient gives a caller another time to read than other answers have.
+func patient(out *http.ResponseController, d time.Duration) {
+	_ = out.SetWriteDeadline(time.Now().Add(d)) // a writer without deadlines has none to be put off
 }
 
 // erase answers line by line, for as long as it takes.
@@ -65,6 +78,7 @@ func (k Keeping) erase(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
+		patient(out, short)
 		w.Write(append(text, '\n'))
 		out.Flush()
 	}

@@ -25,7 +25,7 @@ type Place struct {
 	// Hold keeps services from the folder; ok is false where one runs on it. Ask then asks that one.
 	// Both are needed for Waiting only.
 	Hold func() (release func() error, ok bool, err error)
-	Ask  func(ctx context.Context, each func(Command) error) error
+	Ask  func(ctx context.Context, each func(Command)) error
 }
 
 // busPatience is how long a bus may take to be there.
@@ -44,10 +44,6 @@ func (p *Place) folder() string { return filepath.Join(p.Folder, "bus") }
 // Waiting gives the accepted writes that wait, and leaves them where they are. Some that were just carried
 // out may be among them.
 func Waiting(ctx context.Context, p Place) (list []Command, err error) {
-	add := func(c Command) error {
-		list = append(list, c)
-		return nil
-	}
 	switch {
 	case len(p.URLs) > 0:
 	case !p.Embedded:
@@ -58,7 +54,8 @@ func Waiting(ctx context.Context, p Place) (list []Command, err error) {
 			return nil, err
 		}
 		if !ok {
-			return list, p.Ask(ctx, add)
+			err = p.Ask(ctx, func(c Command) { list = append(list, c) })
+			return list, err
 		}
 		defer func() { err = errors.Join(err, release()) }()
 		if _, err := os.Stat(p.folder()); err != nil {
@@ -72,7 +69,10 @@ func Waiting(ctx context.Context, p Place) (list []Command, err error) {
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(ctx, busPatience)
 	defer cancel()
-	err = b.Each(ctx, func(shard int, command []byte) error { return add(Command{shard, append([]byte(nil), command...)}) })
+	err = b.Each(ctx, func(shard int, command []byte) error { 
+		list = append(list, Command{shard, append([]byte(nil), command...)})
+		return nil
+	})
 	return list, err
 }
 
@@ -116,7 +116,7 @@ func WriteCommands(ctx context.Context, w io.Writer, b *bus.Bus) error {
 }
 
 // ReadCommands reads what WriteCommands has written, all of it or with an error.
-func ReadCommands(r io.Reader, each func(Command) error) error {
+func ReadCommands(r io.Reader, each func(Command)) error {
 	dec := json.NewDecoder(r)
 	for {
 		var c commandLine
@@ -126,8 +126,6 @@ func ReadCommands(r io.Reader, each func(Command) error) error {
 		if c.End {
 			return nil
 		}
-		if err := each(Command{c.Shard, c.Command}); err != nil {
-			return err
-		}
+		each(Command{c.Shard, c.Command})
 	}
 }

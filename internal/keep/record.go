@@ -132,6 +132,7 @@ func (r *record) base64(i int) []byte {
 	return b
 }
 
-func (r *record) partition(i int, f *model.Family) store.Partition {
-	return store.Partition{Family: f, Value: r.decode(i, f.By)}
+// partition reads the first column.
+func (r *record) partition(f *model.Family) store.Partition {
+	return store.Partition{Family: f, Value: r.decode(0, f.By)}
 }

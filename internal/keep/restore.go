@@ -168,7 +168,7 @@ func (x *restoring) fill(kind, of string) (int, error) {
 	switch kind {
 	case "heads":
 		return x.to.Heads(x.ctx, f, records(x, prefix, 3, func(r *record) *store.HeadCopy {
-			h := &store.HeadCopy{Partition: r.partition(0, f), Version: uint64(r.number(1)), Relayed: store.Unfollowed}
+			h := &store.HeadCopy{Partition: r.partition(f), Version: uint64(r.number(1)), Relayed: store.Unfollowed}
 			if r.err == nil && string(r.parts[2]) != "null" {
 				h.Relayed = uint64(r.number(2))
 			}
@@ -176,7 +176,7 @@ func (x *restoring) fill(kind, of string) (int, error) {
 		}))
 	case "changes":
 		return x.to.Changes(x.ctx, f, records(x, prefix, 5, func(r *record) *store.ChangeCopy {
-			c := &store.ChangeCopy{Partition: r.partition(0, f), Version: uint64(r.number(1)), At: r.number(3)}
+			c := &store.ChangeCopy{Partition: r.partition(f), Version: uint64(r.number(1)), At: r.number(3)}
 			r.bytes(2, c.ID[:])
 			if r.err == nil {
 				c.Body = r.parts[4]
@@ -185,7 +185,7 @@ func (x *restoring) fill(kind, of string) (int, error) {
 		}))
 	case "outcomes":
 		return x.to.Outcomes(x.ctx, f, records(x, prefix, 6, func(r *record) *store.KeptOutcome {
-			o := &store.KeptOutcome{Partition: r.partition(0, f)}
+			o := &store.KeptOutcome{Partition: r.partition(f)}
 			r.bytes(1, o.Hash[:])
 			r.bytes(2, o.Fingerprint[:])
 			o.Version, o.Time, o.Body = uint64(r.number(3)), time.UnixMicro(r.number(4)).UTC(), r.base64(5)
@@ -193,7 +193,7 @@ func (x *restoring) fill(kind, of string) (int, error) {
 		}))
 	case "counters":
 		return x.to.Counters(x.ctx, f, records(x, prefix, 4, func(r *record) *store.CounterCopy {
-			return &store.CounterCopy{Partition: r.partition(0, f), Entity: r.text(1), Field: r.text(2), N: r.number(3)}
+			return &store.CounterCopy{Partition: r.partition(f), Entity: r.text(1), Field: r.text(2), N: r.number(3)}
 		}))
 	}
 	return 0, damaged("%s is not known", x.name)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -205,7 +206,7 @@ func unfinishedLeavesNothing(t *testing.T, place func(t testing.TB) CopyPlace) {
 			yield(nil, broken)
 		}
 	})
-	if err != broken || n != 1 {
+	if !errors.Is(err, broken) || n != 1 {
 		t.Errorf("a sequence that broke off gave %d and %v", n, err)
 	}
 	b.no(to.Close())
