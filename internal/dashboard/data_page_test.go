@@ -198,6 +198,15 @@ func TestRowsAreBrowsedAndEdited(t *testing.T) {
 	b.at(t, "data", map[string]string{"entity": "order", "partition": ada, "log": "on"})
 	b.wait(t, `document.querySelectorAll('.trail > li').length === 4`)
 	b.says(t, "#view-data", "changes are kept for 7 d")
+	b.at(t, "data", map[string]string{"entity": "order", "partition": ada, "through": "orders"})
+	b.wait(t, `document.querySelectorAll('.rows tbody tr').length === 1`)
+	order := ask[string](t, b, `document.querySelector('.rows tbody a').textContent`)
+	s.write(t, "forget_order", `{"customer_id":"`+ada+`","order_id":"`+order+`"}`)
+	b.at(t, "data", map[string]string{"entity": "order", "partition": ada, "log": "on"})
+	b.wait(t, `document.querySelectorAll('.trail > li').length === 5`)
+	b.press(t, ".trail > li:first-child .change a", "order "+order)
+	b.says(t, "#view-data .row", "There is no such row now.")
+	b.wait(t, `document.querySelectorAll('.trail > li').length === 3`)
 	for _, part := range []string{`msg="an operator wrote" write=pay_order operator=bea`, `msg="an operator's write was refused" write=pay_order operator=bea`, "code=guard_failed"} {
 		if !strings.Contains(s.log.String(), part) {
 			t.Errorf("the log has no %s", part)

@@ -20,7 +20,7 @@ export function makeData(box, about) {
     return { show() {} }
   }
   const chooser = makeChooser(about)
-  const content = h('div', { class: 'content', 'aria-live': 'polite' })
+  const content = h('div', { class: 'content', tabindex: '-1' })
   box.replaceChildren(chooser.node, content)
   let shown = 0
 
@@ -30,8 +30,10 @@ export function makeData(box, about) {
     try {
       const part = await draw(place, params)
       if (mine !== shown) return // something else was chosen meanwhile
+      const followed = box.contains(document.activeElement) && document.activeElement.matches('a') // a link that is gone or done with
       content.replaceChildren(...[part].flat().filter(Boolean))
-      content.querySelector('[data-focus]')?.focus()
+      const first = content.querySelector('[data-focus]') ?? (followed ? content : null)
+      first?.focus()
     } catch (problem) {
       if (mine === shown) content.replaceChildren(complaint(problem))
     }

@@ -28,14 +28,15 @@ export function entries(about, partition, trail, alone = false) {
     h('p', { class: 'what' }, h('strong', { class: 'name' }, `v${c.version}`), h('span', {}, c.write), h('time', { datetime: c.time, title: c.time }, moment(c.time)),
       c.events?.length ? h('span', { class: 'quiet' }, 'emitted ' + c.events.join(', ')) : null,
       c.foreign ? h('span', { class: 'quiet' }, 'by another model: not all of it can be shown') : null),
-    ...c.rows.map((r) => change(about, partition, r, alone)))))
+    ...c.rows.map((r) => change(about, partition, c, r, alone)))))
 }
 
 const kinds = { insert: 'new', update: 'changed', delete: 'deleted', expire: 'expired' }
 
-function change(about, partition, r, alone) {
+function change(about, partition, c, r, alone) {
   const entity = about.entities.find((e) => e.name === r.entity)
   const at = { entity: r.entity, partition, ...Object.fromEntries(entity.key.map((k, i) => ['k.' + k, r.key[i]])) }
+  if (!r.after) at.version = c.version // the row itself does not lead there any more
   const values = r.after ?? r.before
   const names = r.kind === 'update' ? r.fields ?? [] : entity.fields.slice(1).map((f) => f.name).filter((n) => !entity.key.includes(n) && values[n] != null)
   return h('div', { class: 'change', 'data-kind': r.kind },
