@@ -49,9 +49,9 @@ func Waiting(ctx context.Context, p Place) (list []Command, err error) {
 	case !p.Embedded:
 		return nil, nil
 	default:
-		release, ok, err := p.Hold()
-		if err != nil {
-			return nil, err
+		release, ok, held := p.Hold()
+		if held != nil {
+			return nil, held
 		}
 		if !ok {
 			err = p.Ask(ctx, func(c Command) { list = append(list, c) })
@@ -69,7 +69,7 @@ func Waiting(ctx context.Context, p Place) (list []Command, err error) {
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(ctx, busPatience)
 	defer cancel()
-	err = b.Each(ctx, func(shard int, command []byte) error { 
+	err = b.Each(ctx, func(shard int, command []byte) error {
 		list = append(list, Command{shard, append([]byte(nil), command...)})
 		return nil
 	})
