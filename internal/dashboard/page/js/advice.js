@@ -4,6 +4,8 @@ import { h } from './dom.js'
 import { ask, words } from './ask.js'
 import { count, length } from './format.js'
 
+const some = 8 // of those of which not enough was seen
+
 export function makeAdvice() {
   const body = h('div', {})
   const node = h('section', { 'aria-labelledby': 'advice-title' }, h('h2', { id: 'advice-title' }, 'Advice'), body)
@@ -12,8 +14,13 @@ export function makeAdvice() {
     async show() {
       try {
         const report = await ask('/advice')
-        body.replaceChildren(h('p', { class: 'quiet small' }, ...text(`From ${count(report.requests)} requests in ${length(Math.max(1, report.seconds))}${report.nodes > 1 ? ` on ${report.nodes} nodes` : ''}; \`partita advise\` tells the same.`)),
-          report.advice?.length ? h('ul', { class: 'trail' }, ...report.advice.map(item)) : h('p', { class: 'empty' }, 'Nothing that should be changed was seen.'))
+        const nodes = report.nodes > 1 ? ` on ${report.nodes} nodes` : ''
+        const unseen = [...new Set((report.not_enough ?? []).map((u) => u.of))]
+        const more = unseen.length > some ? ` and ${unseen.length - some} more` : ''
+        body.replaceChildren(
+          note(`From ${count(report.requests)} requests in ${length(Math.max(1, report.seconds))}${nodes}; \`partita advise\` tells the same.`),
+          report.advice?.length ? h('ul', { class: 'trail' }, ...report.advice.map(item)) : h('p', { class: 'empty' }, 'Nothing that should be changed was seen so far.'),
+          ...(unseen.length ? [note(`Not enough was seen yet to say anything of ${unseen.slice(0, some).join(', ')}${more}.`)] : []))
       } catch (problem) {
         body.replaceChildren(h('p', { class: 'complaint', role: 'alert' }, words(problem)))
       }
@@ -23,8 +30,10 @@ export function makeAdvice() {
 
 const item = (a) => h('li', {}, h('p', {}, h('strong', {}, ...text(capital(a.says)))),
   h('ul', { class: 'notes' }, ...(a.evidence ?? []).map((e) => h('li', {}, ...text(e)))),
-  a.think ? h('p', { class: 'quiet small' }, ...text(`Think of this before: ${a.think}.`)) : null,
+  a.think ? note(`Think of this before: ${a.think}.`) : null,
   a.change ? h('pre', { class: 'change-of-model' }, change(a.change)) : null)
+
+const note = (words) => h('p', { class: 'quiet small' }, ...text(words))
 
 const capital = (words) => words[0].toUpperCase() + words.slice(1)
 
