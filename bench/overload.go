@@ -129,7 +129,7 @@ func (f *flooding) seat(callers int) {
 		}
 		f.lines++
 		n := uint64(f.lines)
-		f.work.Go(func() { f.drive(conn, rand.New(rand.NewPCG(f.seed, n))) })
+		f.work.Go(func() { f.drive(newLine(conn), rand.New(rand.NewPCG(f.seed, n))) })
 	}
 }
 
@@ -174,9 +174,13 @@ func (f *flooding) give(at time.Duration) {
 // next gives a connection its next request.
 func (f *flooding) next(mine chan time.Duration) (time.Duration, bool) {
 	f.mu.Lock()
-	if len(f.waiting) > 0 {
+	for len(f.waiting) > 0 {
 		at := f.waiting[0]
 		f.waiting = f.waiting[1:]
+		if took := time.Since(f.began) - at; took >= f.hold {
+			f.noteLocked(at, took, 0, os.ErrDeadlineExceeded)
+			continue
+		}
 		f.mu.Unlock()
 		return at, true
 	}
@@ -201,8 +205,16 @@ func (f *flooding) close() {
 	f.work.Wait()
 }
 
+// line is a connection and what is read from it.
+type line struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func newLine(conn net.Conn) *line { return &line{conn, bufio.NewReaderSize(conn, 2<<10)} }
+
 // drive is one connection.
-func (f *flooding) drive(conn net.Conn, r *rand.Rand) {
+func (f *flooding) drive(conn *line, r *rand.Rand) {
 	mine := make(chan time.Duration, 1)
 	for {
 		at, more := f.next(mine)
@@ -217,28 +229,25 @@ func (f *flooding) drive(conn net.Conn, r *rand.Rand) {
 }
 
 // one is one request. A caller that gives up closes the connection; nil: there is none any more.
-func (f *flooding) one(conn net.Conn, at time.Duration, r *rand.Rand) net.Conn {
-	deadline := f.began.Add(at + patience)
-	status, err := 0, error(os.ErrDeadlineExceeded)
-	if time.Since(f.began) < at+f.hold {
-		conn, status, err = f.ask(conn, deadline, r)
-	}
+func (f *flooding) one(conn *line, at time.Duration, r *rand.Rand) *line {
+	conn, status, err := f.ask(conn, f.began.Add(at+patience), r)
 	f.note(at, time.Since(f.began)-at, status, err)
 	return conn
 }
 
-func (f *flooding) ask(conn net.Conn, deadline time.Time, r *rand.Rand) (net.Conn, int, error) {
+func (f *flooding) ask(conn *line, deadline time.Time, r *rand.Rand) (*line, int, error) {
 	if conn == nil {
-		var err error
-		if conn, err = net.DialTimeout("tcp", f.c.s.addr, time.Until(deadline)); err != nil {
+		c, err := net.DialTimeout("tcp", f.c.s.addr, time.Until(deadline))
+		if err != nil {
 			return nil, 0, err
 		}
+		conn = newLine(c)
 	}
 	conn.SetDeadline(deadline)
 	_, err := conn.Write(f.c.next(r, nil))
 	status := 0
 	if err == nil {
-		status, err = answer(bufio.NewReaderSize(conn, 2<<10)) // nothing follows an answer that was not asked for
+		status, err = answer(conn.in)
 	}
 	if err != nil {
 		conn.Close()
@@ -250,6 +259,10 @@ func (f *flooding) ask(conn net.Conn, deadline time.Time, r *rand.Rand) (net.Con
 func (f *flooding) note(at, took time.Duration, status int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.noteLocked(at, took, status, err)
+}
+
+func (f *flooding) noteLocked(at, took time.Duration, status int, err error) {
 	if f.told != nil {
 		f.told(at+took, status, err == nil && status == f.c.want && took <= inTime)
 	}
