@@ -37,6 +37,14 @@ lint: ## Check formatting, then run go vet and golangci-lint
 test: setup lint ## The whole check: format, vet, lint, all tests with the race detector
 	$(GO) run ./internal/tools/gotest -race -timeout 12m ./...
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz every parser, a minute in all (FUZZ_SECONDS for more)
+	@scripts/fuzz.sh
+
+.PHONY: vulncheck
+vulncheck: ## Look for known faults in what Partita stands on; needs vuln.go.dev
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
 .PHONY: soak
 soak: setup ## The long forms of the tests: hours, not minutes
 	PARTITA_SOAK=1 $(GO) run ./internal/tools/gotest -race -timeout 12h ./...

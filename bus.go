@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,17 +16,14 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// checkBus tells whether an address names a server of a bus.
+// checkBus tells whether an address names a server of a bus. The error does not quote it: it may have a
+// password.
 func checkBus(address string) error {
 	u, err := url.Parse(address)
 	if err == nil && (u.Scheme == "nats" || u.Scheme == "tls") && u.Host != "" {
 		return nil
 	}
-	shown := address
-	if err == nil {
-		shown = u.Redacted()
-	}
-	return fmt.Errorf("%q names no server of a message bus: give nats://HOST:PORT or tls://HOST:PORT", shown)
+	return errors.New("this names no server of a message bus: give nats://HOST:PORT, or tls://USER:PASSWORD@HOST:PORT for one with TLS")
 }
 
 // openBus opens the bus that the node works with: the shared one where there is one, otherwise, where

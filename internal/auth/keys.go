@@ -53,11 +53,11 @@ func newKeySet(ctx context.Context, address string, log *slog.Logger, changed fu
 		RefreshInterval:           refreshEvery,
 		Storage:                   watched,
 		RefreshErrorHandler: func(ctx context.Context, err error) {
-			log.WarnContext(ctx, "the key set cannot be fetched; the last one stays in use", "url", address, "error", err)
+			log.WarnContext(ctx, "the key set cannot be fetched; the last one stays in use", "url", shown(address), "error", err)
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the key set %s cannot be used: %w", address, err)
+		return nil, fmt.Errorf("the key set %s cannot be used: %w", shown(address), err)
 	}
 	storage, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
 		HTTPURLs:          map[string]jwkset.Storage{address: remote},
@@ -65,7 +65,7 @@ func newKeySet(ctx context.Context, address string, log *slog.Logger, changed fu
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownEvery), 1),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the key set %s cannot be used: %w", address, err)
+		return nil, fmt.Errorf("the key set %s cannot be used: %w", shown(address), err)
 	}
 	return &keySet{storage: storage, loaded: &watched.loaded}, nil
 }
@@ -166,6 +166,15 @@ func (w *watchedKeys) KeyReplaceAll(ctx context.Context, keys []jwkset.JWK) erro
 	return nil
 }
 
+// shown is a URL without its password.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "at that address"
+	}
+	return u.Redacted()
+}
+
 // CheckJWKS tells what is wrong with the URL of a key set, without fetching it.
 func CheckJWKS(address string) error { return allowedAddress(address) }
 
@@ -173,7 +182,7 @@ func CheckJWKS(address string) error { return allowedAddress(address) }
 func allowedAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("the key set %q is not a URL such as https://issuer.example/.well-known/jwks.json", address)
+		return errors.New("the address of the key set is not a URL such as https://issuer.example/.well-known/jwks.json")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
 		return nil

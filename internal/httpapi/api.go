@@ -70,6 +70,7 @@ type Config struct {
 	Tracer   Tracer                  // default: none
 	Logger   *slog.Logger            // default slog.Default()
 	MaxBody  int64                   // bytes of a request's body, default 1 MiB
+	Bodies   int64                   // bytes of all bodies that are being read, default 256 MiB, or four of the largest
 	Accepts  Acceptor                // default: no write is accepted for later
 	Feeds    Feeds                   // default: feeds are not served
 	Modes    Modes                   // default: nothing is ever degraded
@@ -84,6 +85,7 @@ type API struct {
 	tracer   Tracer // nil: none
 	logger   *slog.Logger
 	maxBody  int64
+	bodies   bodies
 	ready    func() (bool, []string)
 	modes    Modes
 
@@ -130,6 +132,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if a.maxBody <= 0 {
 		a.maxBody = 1 << 20
+	}
+	if a.bodies.most = cfg.Bodies; a.bodies.most <= 0 {
+		a.bodies.most = max(bodiesUnderWay, 4*a.maxBody)
 	}
 	if a.modes = cfg.Modes; a.modes == nil {
 		a.modes = well{}

@@ -47,7 +47,7 @@ writes:
   greet:       {code: true, in: pen}
 `
 
-func models(t *testing.T) map[string]*model.Model {
+func models(t testing.TB) map[string]*model.Model {
 	t.Helper()
 	sources := map[string][]byte{"zoo": []byte(zoo)}
 	for _, name := range []string{"shop", "chat"} {

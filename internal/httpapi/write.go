@@ -112,6 +112,11 @@ func (a *API) readBody(r *http.Request) ([]byte, error) {
 	// A caller gets memory for what it sends, not for what it says that it will.
 	room := min(max(r.ContentLength, 512), 64<<10)
 	body := make([]byte, 0, room+1) // with room for the read that finds the end
+	under := a.bodies.begin()
+	defer under.end()
+	if !under.grow(cap(body)) {
+		return nil, tooMuchUnderWay()
+	}
 	limited := io.LimitReader(r.Body, a.maxBody+1)
 	for {
 		n, err := limited.Read(body[len(body):cap(body)])
@@ -127,6 +132,9 @@ func (a *API) readBody(r *http.Request) ([]byte, error) {
 			return nil, fault.Wrap(fault.BadRequest, err, "The body broke off before its end.")
 		}
 		if len(body) == cap(body) {
+			if !under.grow(2 * cap(body)) {
+				return nil, tooMuchUnderWay()
+			}
 			grown := make([]byte, len(body), 2*cap(body))
 			copy(grown, body)
 			body = grown

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -103,7 +104,7 @@ func CheckEndpoint(address string) error {
 func endpoint(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("the receiver of traces %q is no URL: write it as http://host:4318", address)
+		return nil, errors.New("the address of the receiver of traces is no URL: write it as http://host:4318")
 	}
 	return u, nil
 }

@@ -3,8 +3,7 @@ package storeurl
 
 import (
 	"context"
-	"fmt"
-	"net/url"
+	"errors"
 	"strings"
 
 	"github.com/partita-dev/partita/internal/work"
@@ -13,7 +12,8 @@ import (
 	"github.com/partita-dev/partita/store/sqlite"
 )
 
-// Check tells whether Open knows what to do with a URL.
+// Check tells whether Open knows what to do with a URL. The error does not quote it: it may have a
+// password.
 func Check(storeURL string) error {
 	if storeURL == "" {
 		return nil
@@ -25,11 +25,7 @@ func Check(storeURL string) error {
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return nil
 	}
-	shown := storeURL
-	if u, err := url.Parse(storeURL); err == nil {
-		shown = u.Redacted()
-	}
-	return fmt.Errorf("%q names no store: leave it out, or give sqlite:FOLDER or postgres://USER:PASSWORD@HOST:PORT/DATABASE", shown)
+	return errors.New("this names no store: leave it out, or give sqlite:FOLDER or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 }
 
 // Embedded tells whether the store that a URL names lives in this process, so that no other node

@@ -321,8 +321,19 @@ func TestRestartForgetsTheCheckpoint(t *testing.T) {
 
 // Whatever a CSV file holds, reading it does not panic, and refuses or takes every line.
 func FuzzImportCSV(f *testing.F) {
-	f.Add("owner,n,text\na,1,x\n\"b\"\"\",,\"\"\n")
-	f.Add("owner,text\n\"a\nb\",x\n,\n")
+	fuzzImport(f, transfer.CSV, "owner,n,text\na,1,x\n\"b\"\"\",,\"\"\n", "owner,text\n\"a\nb\",x\n,\n")
+}
+
+// The same for NDJSON.
+func FuzzImportNDJSON(f *testing.F) {
+	fuzzImport(f, transfer.NDJSON, `{"owner":"a","n":1,"text":"x"}`+"\n"+`{"owner":"b"}`+"\n", "\n{}\n[]", `{"owner":"a","owner":"b"}`)
+}
+
+func fuzzImport(f *testing.F, format transfer.Format, seeds ...string) {
+	f.Helper()
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
 	m, err := model.Parse("test.yaml", []byte(everything), nil)
 	if err != nil {
 		f.Fatal(err)
@@ -334,11 +345,11 @@ func FuzzImportCSV(f *testing.F) {
 	f.Cleanup(func() { s.Close() })
 	f.Fuzz(func(t *testing.T, text string) {
 		sum, err := transfer.Import(t.Context(), transfer.ImportOptions{Model: m, Store: s, Entity: m.Entity("entry"),
-			Format: transfer.CSV, Source: strings.NewReader(text)})
+			Format: format, Source: strings.NewReader(text)})
 		if err == nil && sum.Rows() > strings.Count(text, "\n")+1 {
 			t.Errorf("%d rows from %q", sum.Rows(), text)
 		}
-		if _, err := transfer.Export(t.Context(), s, m.Entity("entry"), transfer.CSV, io.Discard, nil); err != nil {
+		if _, err := transfer.Export(t.Context(), s, m.Entity("entry"), format, io.Discard, nil); err != nil {
 			t.Error(err)
 		}
 	})
