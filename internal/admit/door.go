@@ -53,13 +53,13 @@ type Door struct {
 	few     int64                       // who may be looked at then
 	pump    pump                        // calls then
 	short   time.Duration               // how long somebody is held in an overload; under mu
+	long    time.Duration               // and otherwise
 	heavy   atomic.Pointer[[]heavyHint] // nil: no partition takes more than its share
 	looked  time.Time                   // when it was looked for some; under mu
 
 	mu        sync.Mutex
 	lines     [2 * kinds]lanes[uint64] // by what they need; lanes by caller's address. Then those of heavy partitions
 	all       ages                     // who is held
-	since     time.Time                // when somebody began to wait, with nobody waiting before
 	watched   bool                     // a look at the ages is due
 	shortened time.Time                // when short was made shorter
 	counts    counts
@@ -162,7 +162,7 @@ func NewDoor(c DoorConfig) *Door {
 			g.room = d.call
 		}
 	}
-	d.short = shortHold
+	d.short, d.long = shortHold, longPatience
 	d.few = 8 * int64(runtime.GOMAXPROCS(0))
 	d.refuser.init()
 	return d

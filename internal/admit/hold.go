@@ -11,7 +11,7 @@ import (
 // their callers have given up, for to take in a new connection costs more than an answer: the time is
 // shortened when somebody is found to have gone.
 const (
-	shortHold = 700 * time.Millisecond // while more comes than can be done, at the most
+	shortHold = 850 * time.Millisecond // while more comes than can be done, at the most
 	leastHold = 150 * time.Millisecond // and at least
 	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others
 	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
@@ -128,9 +128,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	}
 	now := time.Now()
 	d.mu.Lock()
-	if d.held.Add(1) == 1 {
-		d.since = now
-	}
+	d.held.Add(1)
 	h.line = int(k)
 	if d.isHeavy(p, head, now) {
 		h.line += int(kinds)
@@ -176,18 +174,24 @@ func (d *Door) age() {
 		return
 	}
 	now := time.Now()
-	hold := longPatience
+	hold, some := d.long, 0
 	if now.Sub(d.shortened) > time.Second { // they may be patient again
 		d.short = max(d.short, min(shortHold, d.short+ageEvery/4))
 	}
 	if d.standing(now) {
 		hold = d.short
+		// Some are refused earlier: so that those who came together do not come together again.
+		some = 1 + int(d.held.Load()*9/8*int64(ageEvery)/int64(hold))
 		for h := d.all.fresh; h != nil && now.Sub(h.asked) >= freshFor; h = h.younger {
 			d.lines[h.line].remove(&h.waiter)
 			h.stale, d.all.fresh = true, h.younger
 		}
 	}
-	for h := d.all.oldest; h != nil && now.Sub(h.asked) >= hold; h = d.all.oldest {
+	for h := d.all.oldest; h != nil; h = d.all.oldest {
+		if age := now.Sub(h.asked); age < hold && (some <= 0 || age < hold/2) {
+			break
+		}
+		some--
 		d.remove(h, Full)
 		h.answer <- false
 	}
@@ -249,10 +253,9 @@ func (d *Door) callLocked(now time.Time) {
 	}
 }
 
-// standing tells whether more comes than can be done: somebody has been held for long, with no moment in
-// which nobody was. The lock is held.
+// standing tells whether more comes than can be done: somebody has been held for long. The lock is held.
 func (d *Door) standing(now time.Time) bool {
-	return d.held.Load() > 0 && now.Sub(d.since) >= overloadAfter
+	return d.all.oldest != nil && now.Sub(d.all.oldest.asked) >= overloadAfter
 }
 
 // callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
