@@ -31,6 +31,7 @@ func main() {
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
 	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres, river, feed, overload, coldstart, plan")
+	flag.StringVar(&o.rows, "rows", "", "of the overload: only what has this in its name")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))
@@ -39,9 +40,9 @@ func main() {
 }
 
 type options struct {
-	partita, model, out, only string
-	rounds, conns             int
-	round                     time.Duration
+	partita, model, out, only, rows string
+	rounds, conns                   int
+	round                           time.Duration
 }
 
 func exit(err error) {

@@ -46,7 +46,7 @@ func (b *run) startPartitaAt(addr, data, model string, args ...string) (*server,
 	cmd.Env = append(os.Environ(), "PARTITA_JWT_SECRET="+secret)
 	cmd.Stderr = os.Stderr
 	start := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := b.start(cmd); err != nil {
 		return nil, 0, err
 	}
 	s := &server{name: "Partita", addr: addr, cmd: cmd, admin: admin}
@@ -92,7 +92,7 @@ func (b *run) startFloor(name string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := b.start(cmd); err != nil {
 		return nil, err
 	}
 	s := &server{name: name, addr: addr, cmd: cmd}
@@ -108,6 +108,14 @@ func (b *run) startFloor(name string) (*server, error) {
 		}
 	}
 	return nil, fmt.Errorf("the floor %q ended before it listened", name)
+}
+
+// start starts a server, on a core of its own if the group keeps the load away from it.
+func (b *run) start(cmd *exec.Cmd) error {
+	if b.apart {
+		return onCore(serverCore, cmd.Start)
+	}
+	return cmd.Start()
 }
 
 // wait returns when the server takes connections.

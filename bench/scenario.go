@@ -29,6 +29,7 @@ type run struct {
 	keys    *keys
 	report  *report
 	servers []*server
+	apart   bool // servers are started on a core of their own, and the load has another
 
 	database *pgtest.Server // nil until it is needed
 }
