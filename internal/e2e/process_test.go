@@ -21,8 +21,8 @@ import (
 // process is a node in a process of its own, so that it can be killed. No Store means that everything
 // is embedded.
 type process struct {
-	Source, Dir, Store, Node string
-	Bus                      []string
+	Source, Dir, Store, Node, Cache string
+	Bus                             []string
 
 	cmd  *exec.Cmd
 	base string // where its API listens
@@ -48,7 +48,7 @@ func runProcess(config string) {
 
 func (p *process) serve() error {
 	c := partita.Config{
-		Model: "test.yaml", ModelSource: []byte(p.Source), DataDir: p.Dir, Store: p.Store, Bus: p.Bus, Node: p.Node,
+		Model: "test.yaml", ModelSource: []byte(p.Source), DataDir: p.Dir, Store: p.Store, Bus: p.Bus, Node: p.Node, SharedCache: p.Cache,
 		Listen: "127.0.0.1:0", Admin: partita.None, RequestTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 		Webhooks: partita.Webhooks{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 5 * time.Second},
 	}
