@@ -76,7 +76,7 @@ func (s *scene) crowd() int {
 // to a multiple in all.
 func surge(s *scene, times float64, tries int) []load.Stream {
 	base := s.base(0.8 * s.report.Knee)
-	base.Tries, base.Connections = tries, s.crowd()
+	base.Tries, base.Connections, base.Strangers = tries, s.crowd(), true
 	base.Ready = base.Connections / 2
 	more := base
 	more.Name, more.Rate = fmt.Sprintf("up to %g×", times), (times-0.8)*s.report.Knee
@@ -90,7 +90,7 @@ func spike(s *scene) []load.Stream {
 	base.Name, base.Patterns = "critical", s.like(critical)
 	more := s.base(12 * s.report.Knee)
 	more.Name, more.Patterns, more.From, more.To, more.Log = "bulk", s.like(bulk), s.begin, s.end, load.LogWrites
-	more.Connections = s.crowd()
+	more.Connections, more.Strangers = s.crowd(), true
 	more.Ready = more.Connections / 2
 	return []load.Stream{base, more}
 }

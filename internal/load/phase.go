@@ -32,6 +32,9 @@ type Stream struct {
 	// Connections bounds how many requests are under way. What finds none free waits, and that counts:
 	// to a service that is overloaded the load is no overload beyond that.
 	Connections int
+	// Strangers do not know of each other, so that they do not wait for each other either: what finds no
+	// connection free is counted as Unsent at once.
+	Strangers bool
 	// Ready is how many of them are there before anything arrives, as those of callers who have been
 	// there for a while.
 	Ready int

@@ -3,11 +3,12 @@ package load
 import "sync"
 
 // pool hands arrivals to connections: to the one that was used last of those that are free, to a new
-// one where none is, and where there are as many as there may be, arrivals wait in their order. So
-// there are as many connections as it takes and no more, as callers have them.
+// one where none is, and where there are as many as there may be, arrivals wait in their order, or are
+// turned away. So there are as many connections as it takes and no more, as callers have them.
 type pool struct {
 	most  int
 	serve func(number int, first arrival) // drives a new connection until take says that there is no more
+	none  func(arrival)                   // takes those that find none free; nil: they wait
 
 	mu      sync.Mutex
 	idle    []int          // numbers of those that are free
@@ -28,6 +29,12 @@ func (p *pool) open(serve func(number int)) {
 
 // give hands over an arrival.
 func (p *pool) give(a arrival) {
+	if !p.handed(a) {
+		p.none(a)
+	}
+}
+
+func (p *pool) handed(a arrival) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch n := len(p.idle); {
@@ -38,9 +45,12 @@ func (p *pool) give(a arrival) {
 		number := len(p.wake)
 		p.wake = append(p.wake, make(chan arrival, 1))
 		p.work.Go(func() { p.serve(number, a) })
+	case p.none != nil:
+		return false
 	default:
 		p.waiting = append(p.waiting, a)
 	}
+	return true
 }
 
 // take gives a connection its next arrival; false: there is none any more.

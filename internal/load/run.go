@@ -157,6 +157,11 @@ func (r *runner) run(ph Phase) (Result, error) {
 			f.one(l, first)
 			f.serve(l, n)
 		}}
+		if f.Strangers {
+			f.pool.none = func(a arrival) {
+				f.record(a, 0, false, f.Log == LogAll, Note{Pattern: f.places[a.pattern], Draw: a.draw, At: a.at, Stream: f.at, Class: Unsent})
+			}
+		}
 		f.ready()
 	}
 	began := time.Now()

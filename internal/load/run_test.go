@@ -210,6 +210,25 @@ func answers(t *testing.T, texts ...string) string {
 	return l.Addr().String()
 }
 
+func TestStrangersDoNotWaitForEachOther(t *testing.T) {
+	busy, turned := make(chan struct{}), 0
+	p := &pool{most: 2, none: func(arrival) { turned++ }}
+	p.serve = func(number int, _ arrival) {
+		<-busy
+		for more := true; more; {
+			_, more = p.take(number)
+		}
+	}
+	for range 5 {
+		p.give(arrival{})
+	}
+	close(busy)
+	p.close()
+	if turned != 3 {
+		t.Errorf("%d found no connection", turned)
+	}
+}
+
 func TestAnswersAreReadAsTheyAre(t *testing.T) {
 	body := `{"type":"urn:partita:problem:overloaded","status":503}`
 	l := &line{addresses: []string{answers(t,
