@@ -106,7 +106,7 @@ func TestAdvice(t *testing.T) {
 		},
 		"hot": func(_ *testing.T, f *Figures) {
 			x := study.Family{Name: "customer", Cost: 60, Requests: 9000}
-			for _, p := range strings.Split("abcdefghijklmnop", "") {
+			for p := range strings.SplitSeq("abcdefghijklmnop", "") {
 				x.Partitions = append(x.Partitions, study.Partition{Name: p, Cost: 1, Requests: 100,
 					Patterns: []study.Share{{Name: "order", Cost: 1}}, Callers: []study.Share{{Name: p, Cost: 1}}})
 			}

@@ -39,7 +39,7 @@ func (f *file) line(n int, change func(old string) string) *Change {
 func (f *file) set(section, name, member, value string) *Change {
 	if at, ok := model.Locate(f.text, section, name, member); ok {
 		return f.line(at.Line, func(old string) string {
-			from, to := valueOf(old, at.Column, member)
+			from, to := valueOf(old, at.Column)
 			return old[:from] + value + old[to:]
 		})
 	}
@@ -49,7 +49,7 @@ func (f *file) set(section, name, member, value string) *Change {
 	}
 	entry := member + ": " + value
 	return f.line(at.Line, func(old string) string {
-		from, _ := valueOf(old, at.Column, name)
+		from, _ := valueOf(old, at.Column)
 		if from >= len(old) || old[from] != '{' {
 			return old + "\n" + strings.Repeat(" ", max(0, at.Inside-at.Column)) + entry
 		}
@@ -65,15 +65,15 @@ func (f *file) set(section, name, member, value string) *Change {
 	})
 }
 
-// cut takes a member of a pattern out.
-func (f *file) cut(section, name, member string) *Change {
-	at, ok := model.Locate(f.text, section, name, member)
+// cut takes a member of a read out.
+func (f *file) cut(read, member string) *Change {
+	at, ok := model.Locate(f.text, "reads", read, member)
 	if !ok {
 		return nil
 	}
 	return f.line(at.Line, func(old string) string {
 		from := offset(old, at.Column)
-		_, to := valueOf(old, at.Column, member)
+		_, to := valueOf(old, at.Column)
 		before, after := old[:from], old[to:]
 		if rest, ok := strings.CutPrefix(after, ","); ok {
 			return before + strings.TrimLeft(rest, " ")
@@ -120,7 +120,7 @@ func offset(line string, column int) int {
 }
 
 // valueOf finds the value of a key within its line; both ends are the line's where it has none there.
-func valueOf(line string, column int, key string) (from, to int) {
+func valueOf(line string, column int) (from, to int) {
 	from = offset(line, column)
 	colon := strings.IndexByte(line[from:], ':')
 	if colon < 0 {

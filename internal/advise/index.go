@@ -104,7 +104,7 @@ func (a *adviser) index(ix *model.Index) {
 		x.Change = a.file.set("reads", first.read.Name, "filter", "["+strings.Join(without(first.read.Filter, never), ", ")+"]")
 	case len(never) > 0:
 		x.Says = fmt.Sprintf("the index %s is kept for %s with %s given, which nobody gives", ix.Name, first.read.Name, strings.Join(never, " or "))
-		x.Change = a.file.cut("reads", first.read.Name, "filter")
+		x.Change = a.file.cut(first.read.Name, "filter")
 	default:
 		x.Says = fmt.Sprintf("the index %s is kept for a choice of filters of %s that nobody makes: %s", ix.Name, first.read.Name, first.filters())
 		x.Think += "; a filter that is always given is better a `by`"

@@ -12,6 +12,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -223,7 +224,7 @@ func (s *Study) Changed(m cache.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.at[place] {
-		if m.All || contains(m.Tags, a.tag) {
+		if m.All || slices.Contains(m.Tags, a.tag) {
 			a.change(s.now())
 		}
 	}
@@ -237,15 +238,6 @@ func (a *answer) change(now time.Duration) {
 		a.of.outdated[ageOf(now-copied)]++
 	}
 	a.changed = now
-}
-
-func contains(tags []model.Tag, tag model.Tag) bool {
-	for _, t := range tags {
-		if t == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // Wants tells whether changes of a partition, by its name in the cache, make a difference here.
