@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -53,9 +54,7 @@ type witness struct {
 func (s *witness) look(where, text string) {
 	s.t.Helper()
 	hidden := map[string]string{"bearer token": s.token, "webhook secret, bare": strings.TrimPrefix(secrets["webhook secret"], "whsec_"), "webhook secret, read": "s3cr3t-webhook"}
-	for name, secret := range secrets {
-		hidden[name] = secret
-	}
+	maps.Copy(hidden, secrets)
 	for name, secret := range hidden {
 		if secret != "" && strings.Contains(text, secret) {
 			s.t.Errorf("the secret of %s is in %s:\n%s", name, where, text)

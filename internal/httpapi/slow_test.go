@@ -167,7 +167,7 @@ func TestSizesAreBounded(t *testing.T) {
 			strings.Repeat("10000\r\n"+strings.Repeat(" ", 1<<16)+"\r\n", 20), "413"},
 	} {
 		c := dialTo(t, address)
-		go io.WriteString(c, test.send) //nolint:errcheck // it may be cut off before its end
+		go io.WriteString(c, test.send)
 		line, err := bufio.NewReader(c).ReadString('\n')
 		if !strings.HasPrefix(line, "HTTP/1.1 "+test.want) {
 			t.Errorf("%s: %q, %v; want %s", name, line, err, test.want)
@@ -192,7 +192,7 @@ func TestBodiesUnderWayAreBounded(t *testing.T) {
 			line, _ := bufio.NewReader(c).ReadString('\n') // "" where it is closed
 			answers <- line
 		}()
-		go fmt.Fprintf(c, "POST /v1/ring HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", 1<<20, strings.Repeat(" ", 600<<10)) //nolint:errcheck // it may be cut off, and the rest never comes
+		go fmt.Fprintf(c, "POST /v1/ring HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", 1<<20, strings.Repeat(" ", 600<<10))
 	}
 	for range 6 { // of 1 MiB each, two find room
 		if line := <-answers; !strings.Contains(line, "503") {
