@@ -14,6 +14,7 @@ const (
 	shortHold = 850 * time.Millisecond // while more comes than can be done, at the most
 	leastHold = 150 * time.Millisecond // and at least
 	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others
+	oldFor    = 200 * time.Millisecond // and who for this long is refused in the end, where many are held
 	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
 	goneEvery = 50 * time.Millisecond  // how often the time is shortened at the most
 	mostHeld  = 4096                   // of requests that share a connection
@@ -282,11 +283,17 @@ func (d *Door) callOne(now time.Time, newest bool) bool {
 			break
 		}
 	}
-	if h := d.all.newestStale(); d.all.fresh == nil && h != nil && d.take(h.priority, kind(h.line%int(kinds))) {
+	if h := d.all.newestStale(); d.all.fresh == nil && h != nil && d.worth(h, now) && d.take(h.priority, kind(h.line%int(kinds))) {
 		d.letIn(h, now)
 		return true
 	}
 	return false
+}
+
+// worth tells whether to let somebody in who has been held for long: where many are, its caller would have the
+// answer too late for whatever it is for.
+func (d *Door) worth(h *held, now time.Time) bool {
+	return now.Sub(h.asked) < oldFor || d.held.Load() <= int64(d.config.Inside)
 }
 
 // letIn lets somebody in who is in no lane any more. The lock is held.
