@@ -10,7 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-	"unsafe"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -118,7 +117,7 @@ func (v *Verifier) Seen(token []byte) *model.Claims {
 	if len(token) == 0 || len(token) > MaxToken {
 		return nil
 	}
-	return v.seen.get(unsafe.String(&token[0], len(token)), v.now())
+	return v.seen.getBytes(token, v.now())
 }
 
 // keyFor gives the key or keys that may have signed t. The parser has checked the algorithm against

@@ -301,6 +301,56 @@ func BenchmarkVerifyAgain(b *testing.B) {
 	}
 }
 
+func TestSeenKnowsTokensWithoutMemoryAndUntilTheyExpire(t *testing.T) {
+	now := time.Now()
+	v := verifier(t, Config{Secret: secret, now: func() time.Time { return now }})
+	token, err := Mint(secret, map[string]any{"sub": "a"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lent := []byte(token)
+	if v.Seen(lent) != nil || v.Seen(nil) != nil {
+		t.Fatal("a token is known that nobody has verified")
+	}
+	claims, err := v.Verify(context.Background(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Seen(lent); got != claims {
+		t.Fatalf("Seen = %v, want %v", got, claims)
+	}
+	if n := testing.AllocsPerRun(100, func() { v.Seen(lent) }); n != 0 {
+		t.Fatalf("Seen takes %v pieces of memory", n)
+	}
+	lent[len(lent)-1] ^= 1
+	if v.Seen(lent) != nil {
+		t.Fatal("another token is taken for one that was verified")
+	}
+	lent[len(lent)-1] ^= 1
+	now = now.Add(time.Hour + Leeway)
+	if v.Seen(lent) != nil {
+		t.Fatal("a token is known that has expired")
+	}
+}
+
+func BenchmarkSeen(b *testing.B) {
+	v := verifier(b, Config{Secret: secret})
+	token, err := Mint(secret, map[string]any{"sub": "0197f7a0-0000-7000-8000-000000000000", "roles": []string{"staff"}, "iss": "https://issuer.example"}, time.Hour)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := v.Verify(context.Background(), token); err != nil {
+		b.Fatal(err)
+	}
+	lent := []byte(token)
+	b.ReportAllocs()
+	for b.Loop() {
+		if v.Seen(lent) == nil {
+			b.Fatal("not known")
+		}
+	}
+}
+
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func writeFile(t *testing.T, path, text string, mode os.FileMode) {

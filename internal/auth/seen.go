@@ -47,21 +47,45 @@ func newSeen() *seen {
 	return s
 }
 
-// get returns the claims of a token that was verified and is still valid, or nil. It does not keep the
-// token, whose bytes may change afterwards.
+// get returns the claims of a token that was verified and is still valid, or nil.
 func (s *seen) get(token string, now time.Time) *model.Claims {
 	hash := maphash.String(s.seed, token)
+	v, fresh := s.find(hash)
+	if v == nil || v.token != token {
+		return nil
+	}
+	return s.live(hash, v, fresh, now)
+}
+
+// getBytes is get for a token that is only lent: its bytes may change afterwards.
+func (s *seen) getBytes(token []byte, now time.Time) *model.Claims {
+	hash := maphash.Bytes(s.seed, token)
+	v, fresh := s.find(hash)
+	if v == nil || v.token != string(token) { // compared without a copy
+		return nil
+	}
+	return s.live(hash, v, fresh, now)
+}
+
+// find gives what may be the token of that hash, and whether it is of the young generation.
+func (s *seen) find(hash uint64) (v *verified, fresh bool) {
 	shard := &s.shards[hash%seenShards]
 	shard.mu.RLock()
-	v, fresh := shard.young[hash]
-	if !fresh {
+	defer shard.mu.RUnlock()
+	if v, fresh = shard.young[hash]; !fresh {
 		v = shard.old[hash]
 	}
-	shard.mu.RUnlock()
-	if v == nil || v.token != token || !now.Before(v.until) {
+	return v, fresh
+}
+
+// live gives the claims of a token that was found, unless it has expired, and keeps it from being
+// forgotten soon.
+func (s *seen) live(hash uint64, v *verified, fresh bool, now time.Time) *model.Claims {
+	if !now.Before(v.until) {
 		return nil
 	}
 	if !fresh {
+		shard := &s.shards[hash%seenShards]
 		shard.mu.Lock()
 		if shard.old[hash] == v { // still remembered: forget may have come in between
 			shard.add(hash, v)
