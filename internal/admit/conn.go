@@ -77,7 +77,8 @@ type Conn struct {
 
 	first bool // no request was answered yet
 	fresh bool // what comes next is the beginning of a request
-	led   bool // but for its first byte, which net/http has already
+	led   bool // but for what net/http has of it already, one byte mostly
+	room  int  // for the beginning of a request, where net/http has nothing of it
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
@@ -133,6 +134,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 		c.Aside()
 		return c.socket.Read(b)
 	}
+	if len(b) < c.room { // it came with the request before
+		c.led = true
+	}
+	c.room = max(c.room, len(b))
 	for {
 		n, err := c.socket.Read(b)
 		if n == 0 || err != nil {

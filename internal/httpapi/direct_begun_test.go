@@ -1,0 +1,36 @@
+package httpapi_test
+
+import (
+	"io"
+	"testing"
+)
+
+// Of the next request some bytes may have come with the one before: net/http has them already, and what
+// comes after them is no request, whatever it looks like.
+func TestTheRestOfARequestIsNotTakenForOne(t *testing.T) {
+	s := serveTwice(t, doors)
+	s.want(201, "POST", "/v1/ring", ring)
+	s.want(200, "GET", "/v1/facade/h", "")
+	const first, rest = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/facade/h HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, begun := range []string{"X", "XY", "XYZ"} {
+		told := func(address string) string {
+			c, r := s.known(address)
+			defer c.Close()
+			s.ask(c, r, first+begun)
+			if _, err := io.WriteString(c, rest); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return moment.ReplaceAllString(string(all), "…")
+		}
+		if got, want := told(s.door), told(s.plain); got != want {
+			t.Errorf("after %q: behind the door\n%s\nand without it\n%s", begun, got, want)
+		}
+	}
+}
