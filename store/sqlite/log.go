@@ -244,9 +244,11 @@ func (c *conn) block(p store.Partition, h head, floor uint64, before time.Time) 
 	return block, nil
 }
 
-// dropChanges deletes what prunable has listed, and the marks that lead there.
+// dropChanges deletes what prunable has listed, and the marks that lead there. A head whose newest change
+// goes names none any more: the number is given again where it was the log's highest at the next start.
 func (s *source) dropChanges(p store.Partition, gone []place) (n int, err error) {
-	log := s.books(p.Family).log
+	b := s.books(p.Family)
+	log, newest := b.log, gone[len(gone)-1]
 	del, err := s.prepared(log.Delete)
 	if err != nil {
 		return 0, err
@@ -260,11 +262,21 @@ func (s *source) dropChanges(p store.Partition, gone []place) (n int, err error)
 		}
 		n += int(s.Conn.Changes())
 	}
+	h, err := s.head(p)
+	if err != nil {
+		return 0, err
+	}
+	if h.last == newest.seq {
+		delete(s.heads, p)
+		if err := s.exec(&b.headUpdate, &b.log.HeadUpdate, model.Int(int64(h.version)), model.Int(0), p.Value); err != nil {
+			return 0, err
+		}
+	}
 	marks, err := s.prepared(log.MarkDelete)
 	if err != nil {
 		return 0, err
 	}
-	if err := s.bindAll(marks, 1, []model.Value{p.Value, model.Int(int64(gone[len(gone)-1].version))}); err != nil {
+	if err := s.bindAll(marks, 1, []model.Value{p.Value, model.Int(int64(newest.version))}); err != nil {
 		return 0, err
 	}
 	return n, marks.Exec()

@@ -6,7 +6,7 @@ import "github.com/partita-dev/partita/model"
 // their first parameter.
 type Erasing struct {
 	Outcomes string // then the most to delete
-	Changes  string // then a version, the most to delete: those up to it. Not for SQLite, see LogOf
+	Changes  string // then a version, the most to delete: those up to it, the oldest first. Not for SQLite, see LogOf
 	Head     string // gives version, relayed
 }
 
@@ -17,7 +17,7 @@ func ErasingOf(f *model.Family) *Erasing {
 		Outcomes: `DELETE FROM ` + outcome + ` WHERE "partition" = $1 AND "hash" IN (SELECT "hash" FROM ` + outcome +
 			` WHERE "partition" = $1 LIMIT $2)`,
 		Changes: `DELETE FROM ` + change + ` WHERE "partition" = $1 AND "version" IN (SELECT "version" FROM ` + change +
-			` WHERE "partition" = $1 AND "version" <= $2 LIMIT $3)`,
+			` WHERE "partition" = $1 AND "version" <= $2 ORDER BY "version" LIMIT $3)`,
 		Head: `SELECT "version", "relayed" FROM ` + Quote(bookName("head", f)) + ` WHERE "partition" = $1`,
 	}
 }

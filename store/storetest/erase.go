@@ -91,4 +91,21 @@ func forgets(b *bench) {
 	if !slices.Contains(values, p.Value) {
 		b.Error("the head went")
 	}
+
+	// What another partition does after the next start is not taken for what was forgotten.
+	r, another := b.account("r"), b.account("s")
+	b.put(r, "1", "", "a", -1, "")
+	gone, err = e.Forget(ctx, r, 1, true)
+	b.no(err)
+	b.equal("what went", gone, store.Forgotten{Changes: 1})
+	b.reopen(store.Options{Follow: follow})
+	b.put(another, "1", "", "a", -1, "")
+	_, err = b.Changes(ctx, r, 0, 10)
+	b.is(err, fault.NotFound)
+	b.equal("the version after", b.put(r, "2", "", "a", -1, "").Version, 2)
+	changes, err = b.Changes(ctx, r, 1, 10)
+	b.no(err)
+	b.equal("changes since", len(changes), 1)
+	_, err = b.Changes(ctx, r, 0, 10)
+	b.is(err, fault.NotFound)
 }
