@@ -25,7 +25,7 @@ func (n *node) keeping(raw store.Store, books *work.Books, tier *redis.Tier) (k 
 	}
 	e := &keep.Eraser{Store: n.store, Keeps: forgets, Books: books, Node: n.name, Logger: n.logger}
 	if n.bus != nil && len(asyncWrites(n.model)) > 0 {
-		e.Waiting = n.bus.Waiting
+		e.Before = n.bus.Before
 	}
 	if tier != nil {
 		e.Clear = func(ctx context.Context) (int, error) {

@@ -18,8 +18,9 @@ type Eraser struct {
 	Keeps store.Eraser // the same store
 	Books *work.Books
 	Node  string
-	// Waiting gives how many groups of accepted writes of a bucket wait to be carried out. nil: none can.
-	Waiting func(ctx context.Context, bucket int) (uint64, error)
+	// Before gives a function that tells whether all writes that were accepted for a bucket before the call
+	// are carried out. nil: none can be.
+	Before func(ctx context.Context, bucket int) (done func(context.Context) (bool, error), err error)
 	// Clear empties what nodes share of their caches, and says how many answers went. nil: nothing is shared.
 	Clear  func(ctx context.Context) (int, error)
 	Logger *slog.Logger
@@ -146,13 +147,14 @@ func (x *erasing) all(ctx context.Context) error {
 
 // drained waits until what was accepted before now is carried out.
 func (x *erasing) drained(ctx context.Context) error {
-	if x.Waiting == nil {
+	if x.Before == nil {
 		return nil
 	}
-	return x.until(ctx, "waits for accepted writes to be carried out", func() (bool, error) {
-		n, err := x.Waiting(ctx, x.p.Family.Bucket(x.p.Value))
-		return n == 0, err
-	})
+	done, err := x.Before(ctx, x.p.Family.Bucket(x.p.Value))
+	if err != nil {
+		return err
+	}
+	return x.until(ctx, "waits for accepted writes to be carried out", func() (bool, error) { return done(ctx) })
 }
 
 // until asks again and again.
