@@ -272,7 +272,7 @@ func (x *restoring) keepFile(name string) error {
 	if x.o.Folder == "" {
 		return nil
 	}
-	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+	if !slices.Contains(Secrets, name) { // a folder has other files too, such as the store and what says how it was left
 		return damaged("a file of the folder has no proper name")
 	}
 	if err := os.MkdirAll(x.o.Folder, 0o700); err != nil {
