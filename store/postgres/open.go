@@ -193,8 +193,27 @@ func unreachable(err error) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
 	}
-	return fault.Wrap(fault.Unavailable, err,
-		"The database cannot be used; check that it runs, that the URL names it, and that the user may create tables in it.")
+	return fault.Wrap(fault.Unavailable, err, "%s", remedy(err))
+}
+
+// remedy says what to do about a database that cannot be used.
+func remedy(err error) string {
+	code := ""
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		code = pg.Code
+	}
+	switch code {
+	case "28P01", "28000": // invalid_password, invalid_authorization_specification
+		return "The database does not let this user in; check user and password in the URL, and which users the server takes from this machine."
+	case "3D000": // invalid_catalog_name
+		return "The server has no database of the name that is in the URL; create it, or correct the name."
+	case "42501": // insufficient_privilege
+		return "The user in the URL may not make or use tables there; make it the owner of the database, or GRANT it CREATE on the schema."
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return "No connection to the database comes about; check that it runs, host and port in the URL, and whether it speaks TLS (sslmode)."
+	}
+	return "The database cannot be used; check that it runs, that the URL names it, and that the user may create tables in it."
 }
 
 // Info tells what this store is.
