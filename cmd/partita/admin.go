@@ -17,7 +17,7 @@ import (
 
 // admin says where the admin address of a running service is.
 type admin struct {
-	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
+	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081"`
 	TokenFile string `help:"File with a token, for a service whose admin address is beyond loopback; or PARTITA_ADMIN_TOKEN in the environment." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
 	CA        string `help:"Who signed the certificate of the admin address, in PEM, where that is https://… and this machine does not know." name:"admin-ca" env:"PARTITA_ADMIN_CA" placeholder:"FILE"`
 	Cert      string `help:"Certificate to show there, in PEM, where it asks for one." name:"admin-cert" env:"PARTITA_ADMIN_CERT" placeholder:"FILE"`
@@ -59,6 +59,9 @@ func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := client.Do(req)
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return nil, fmt.Errorf("%s does not speak HTTPS: write it with http://", k.Admin)
+	}
 	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return nil, fmt.Errorf("the certificate of %s is not trusted here (%w): give who signed it with --admin-ca, and call it by a name that it has", k.Admin, bad.Err)
 	}
@@ -73,8 +76,13 @@ func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path
 	said, _ := io.ReadAll(io.LimitReader(res.Body, most))
 	words := strings.TrimSpace(string(said))
 	switch {
-	case res.StatusCode == http.StatusNotFound && (words == "" || strings.Contains(words, "404 page not found")):
+	case strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json"):
+		return nil, fmt.Errorf("what answers at %s is the API of a service: give its admin address, where the page is", k.Admin)
+	case res.StatusCode == http.StatusMethodNotAllowed,
+		res.StatusCode == http.StatusNotFound && (words == "" || strings.HasPrefix(words, "There is nothing here") || strings.Contains(words, "404 page not found")):
 		return nil, fmt.Errorf("what answers at %s is not the admin address of Partita, or its model has nothing of the kind", k.Admin)
+	case token != "" && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden):
+		return nil, fmt.Errorf("%s answers %s: the token is not the one that this service was started with", k.Admin, res.Status)
 	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden, words == "":
 		return nil, fmt.Errorf("%s answers %s: give a token with --token-file if it asks for one", k.Admin, res.Status)
 	}

@@ -25,6 +25,9 @@ type eraseCommand struct {
 }
 
 func (k *eraseCommand) Run(ctx context.Context, c *console) error {
+	if family, value, _ := strings.Cut(k.Partition, "/"); family == "" || value == "" {
+		return usage{fmt.Errorf("%q is no partition: write it as FAMILY/VALUE, such as customer/42", k.Partition)}
+	}
 	if err := k.confirm(c); err != nil {
 		return err
 	}

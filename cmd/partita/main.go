@@ -67,6 +67,9 @@ const (
 // usage marks an error as one of the call itself.
 type usage struct{ error }
 
+// Unwrap gives the error that is marked.
+func (u usage) Unwrap() error { return u.error }
+
 // exit is how kong ends the program from within, as for --help.
 type exit int
 
@@ -93,12 +96,25 @@ func run(ctx context.Context, args []string, c *console) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "help" {
+		args = append(args[1:], "--help")
+	}
 	call, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(c.err, "partita: %v; `partita --help` lists the commands\n", err)
+		fmt.Fprintf(c.err, "partita: %v; %s\n", err, wayOut(err))
 		return badCall
 	}
 	return c.report(call.Run())
+}
+
+// wayOut names the help that answers what was wrong with a command line.
+func wayOut(err error) string {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		if command := parse.Context.Selected(); command != nil {
+			return fmt.Sprintf("`partita %s --help` tells what it takes", command.Path())
+		}
+	}
+	return "`partita --help` lists the commands"
 }
 
 // report says what went wrong, for a person, and gives the exit code.

@@ -76,7 +76,11 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"check", "--json", bad}, badCall, ""},
 		{[]string{"serve", bad}, badCall, complaints.Error()},
 		{[]string{"check", "no-such-file.yaml"}, badCall, "partita new"},
-		{[]string{"check", "--explain", "nothing", shop}, badCall, "orders"},
+		{[]string{"check", "--explain", "nothing", shop}, badCall, "partita: No read or write"},
+		{[]string{"check", "../../examples/shop"}, badCall, "is a folder: give the model file in it"},
+		{[]string{"check"}, badCall, "`partita check --help`"},
+		{[]string{"client", "go"}, badCall, "`partita client go --help`"},
+		{[]string{"erase", "ada"}, badCall, "FAMILY/VALUE"},
 		{[]string{"check", "--explain", "order", "--access", shop}, badCall, "--access"},
 		{[]string{"chekc", shop}, badCall, "--help"},
 		{[]string{"serve", shop, "--listen", "nowhere"}, badCall, "--listen"},
@@ -84,13 +88,13 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"serve", shop, "--listen", "0.0.0.0:0", "--data", t.TempDir()}, badCall, "PARTITA_JWT_SECRET"},
 		{[]string{"serve", shop, "--jwt-secret-file", "no-such-file"}, badCall, "--jwt-secret-file"},
 		{[]string{"serve", shop, "--jwks", "http://issuer.example/keys", "--data", t.TempDir()}, badCall, "--jwks: the key set"},
-		{[]string{"serve", shop, "--otlp", "collector:4318", "--data", t.TempDir()}, badCall, "--otlp: the receiver of traces"},
+		{[]string{"serve", shop, "--otlp", "collector:4318", "--data", t.TempDir()}, badCall, "--otlp: the address of the receiver of traces"},
 		{[]string{"serve", code, "--data", t.TempDir()}, badCall, "partita.Handle"},
 		{[]string{"token"}, badCall, "--sub"},
 		{[]string{"token", "--sub", "x", "--claim", "staff", "--data", t.TempDir()}, badCall, "roles=staff"},
 		{[]string{"status", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
 		{[]string{"advise", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
-		{[]string{"import", "ordre", "x.csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
+		{[]string{"import", "ordre", "main_test.go", "--format", "csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},
 		{[]string{"import", "order", "main_test.go", "--model", shop}, badCall, "--format"},
 		{[]string{"import", "order", "no-such-file", "--model", shop}, badCall, "cannot be read"},
 		{[]string{"import", "order", "no-such-file.csv", "--model", shop, "--data", t.TempDir()}, badCall, "cannot be read"},
@@ -99,6 +103,8 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"serve", shop, "--log-level", "loud"}, badCall, `"debug","info","warn","error"`},
 		{[]string{"--help"}, fine, ""},
 		{[]string{"import", "--help"}, fine, ""},
+		{[]string{"help"}, fine, ""},
+		{[]string{"help", "import"}, fine, ""},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -306,7 +312,11 @@ func (s stopping) Read(p []byte) (int, error) {
 func TestStatusKnowsWhatIsNoAdminAddress(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	if code, _, err := command(t, "status", "--admin", strings.TrimPrefix(other.URL, "http://")); code != failed || !strings.Contains(err, "not the admin address") {
+	address := strings.TrimPrefix(other.URL, "http://")
+	if code, _, err := command(t, "status", "--admin", address); code != failed || !strings.Contains(err, "not the admin address") {
+		t.Error(code, err)
+	}
+	if code, _, err := command(t, "status", "--admin", "https://"+address); code != failed || !strings.Contains(err, "http://") {
 		t.Error(code, err)
 	}
 }

@@ -15,7 +15,7 @@ type migrateCommand struct {
 	File string `arg:"" help:"Model file."`
 	data
 	DryRun bool     `help:"Print what would be done and what it costs, and do nothing."`
-	Allow  []string `help:"What may be done beside what loses and blocks nothing: drop-column, drop-table, drop-index, rewrite, tighten." placeholder:"WORD,…"`
+	Allow  []string `help:"What may be done beside what loses and blocks nothing: drop-column, drop-table, drop-index, rewrite, tighten." placeholder:"WORD"`
 	JSON   bool     `help:"Print JSON."`
 }
 

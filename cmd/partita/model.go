@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/partita-dev/partita/internal/accessplan"
@@ -24,6 +25,9 @@ func readModel(path string) (*model.Model, error) {
 
 // readSource reads a model file as it is.
 func readSource(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, usage{fmt.Errorf("%s is a folder: give the model file in it, such as %s", path, filepath.Join(path, "model.yaml"))}
+	}
 	source, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

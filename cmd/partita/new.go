@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // starter is the model that `partita new` writes.
@@ -34,6 +36,10 @@ func (k *newCommand) Run(c *console) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("the model cannot be written: %w", err)
 	}
-	fmt.Fprintf(c.out, "%s is written. Next:\n  partita check %[1]s\n  partita serve %[1]s\n", path)
+	word := path
+	if strings.ContainsAny(word, " \t") {
+		word = strconv.Quote(word)
+	}
+	fmt.Fprintf(c.out, "%s is written. Next:\n  partita check %s\n  partita serve %[2]s\n  partita token --sub ada     # to call it as ada\n", path, word)
 	return nil
 }

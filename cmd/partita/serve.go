@@ -22,7 +22,7 @@ import (
 
 // data says where the store is.
 type data struct {
-	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data" placeholder:"DIR"`
+	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data"`
 	Store string `help:"URL of the store: sqlite:FOLDER or postgres://…; without it SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
 }
 
@@ -49,8 +49,8 @@ type serveCommand struct {
 	Bus  []string `help:"URLs of the message bus, separated by commas; without it one in this process where the store is embedded." env:"PARTITA_BUS" sep:"," placeholder:"nats://HOST:PORT"`
 	Node string   `help:"Name of this node among those that share the store or the bus; without it the host's name and a random suffix." env:"PARTITA_NODE" placeholder:"NAME"`
 
-	Listen string `help:"Address of the API, or none." env:"PARTITA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR"`
-	Admin  string `help:"Address of the page, /metrics and /status, or none." env:"PARTITA_ADMIN" default:"127.0.0.1:8081" placeholder:"ADDR"`
+	Listen string `help:"Address of the API, or none." env:"PARTITA_LISTEN" default:"127.0.0.1:8080"`
+	Admin  string `help:"Address of the page, /metrics and /status, or none." env:"PARTITA_ADMIN" default:"127.0.0.1:8081"`
 
 	TLSCert          string `help:"Certificate of the API's address, in PEM; it is read anew when it changes." name:"tls-cert" env:"PARTITA_TLS_CERT" placeholder:"FILE"`
 	TLSKey           string `help:"Private key of the certificate." name:"tls-key" env:"PARTITA_TLS_KEY" placeholder:"FILE"`

@@ -13,7 +13,7 @@ type tokenCommand struct {
 	Sub    string        `help:"Whom the token is for (the claim sub)." required:""`
 	Claim  []string      `help:"A further claim: NAME=TEXT, or NAME:=JSON for other than text. Repeated, it is a list; roles, groups and entitlements are always lists (RFC 9068)." sep:"none" placeholder:"NAME=TEXT"`
 	TTL    time.Duration `help:"How long it is good for." name:"ttl" default:"12h"`
-	Data   string        `help:"Data folder of the service, which has the key." env:"PARTITA_DATA" default:"./partita-data" placeholder:"DIR"`
+	Data   string        `help:"Data folder of the service, which has the key." env:"PARTITA_DATA" default:"./partita-data"`
 	Secret string        `help:"File with a secret to sign with instead; or PARTITA_JWT_SECRET in the environment." name:"jwt-secret-file" env:"PARTITA_JWT_SECRET_FILE" placeholder:"FILE"`
 }
 

@@ -20,7 +20,7 @@ import (
 // rows says which rows of which store are carried.
 type rows struct {
 	Entity string `arg:"" help:"Entity whose rows they are."`
-	Model  string `help:"Model file." env:"PARTITA_MODEL" default:"model.yaml" placeholder:"FILE"`
+	Model  string `help:"Model file." env:"PARTITA_MODEL" default:"model.yaml"`
 	data
 	Format string `help:"ndjson or csv; otherwise told by the file's name." enum:"ndjson,csv," default:""`
 	JSON   bool   `help:"Print the summary as JSON."`
@@ -67,11 +67,13 @@ type importCommand struct {
 }
 
 func (k *importCommand) Run(ctx context.Context, c *console) (err error) {
+	if k.File != "-" {
+		if _, err := os.Stat(k.File); err != nil { // before a store is made for it
+			return usage{fmt.Errorf("the file cannot be read: %w", err)}
+		}
+	}
 	format, err := k.format(k.File)
 	if err != nil {
-		if _, missing := os.Stat(k.File); k.File != "-" && missing != nil { // then its format is of no concern
-			return usage{fmt.Errorf("the file cannot be read: %w", missing)}
-		}
 		return err
 	}
 	m, e, s, err := k.open(ctx)
