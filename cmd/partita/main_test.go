@@ -92,6 +92,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{[]string{"serve", code, "--data", t.TempDir()}, badCall, "partita.Handle"},
 		{[]string{"token"}, badCall, "--sub"},
 		{[]string{"token", "--sub", "x", "--claim", "staff", "--data", t.TempDir()}, badCall, "roles=staff"},
+		{[]string{"token", "--sub", "x", "--data", "no-such-folder"}, badCall, "start the service first"},
 		{[]string{"status", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
 		{[]string{"advise", "--admin", "127.0.0.1:1"}, failed, "nothing answers"},
 		{[]string{"import", "ordre", "main_test.go", "--format", "csv", "--model", shop, "--data", t.TempDir()}, badCall, "order"},

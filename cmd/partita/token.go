@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -24,6 +27,9 @@ func (k *tokenCommand) Run(c *console) error {
 	}
 	secret, err := jwtSecret(k.Secret)
 	if err == nil && secret == nil {
+		if _, err := os.Stat(k.Data); errors.Is(err, fs.ErrNotExist) { // a key made here would be no service's
+			return usage{fmt.Errorf("there is no folder %s: start the service first, or give its data folder with --data", k.Data)}
+		}
 		secret, err = auth.DevKey(k.Data)
 	}
 	if err != nil {
