@@ -56,6 +56,8 @@ func (k *compiler) refuseExpr(n *node, env *Env, what string, err *ExprError) {
 		if offset >= len(strings.TrimRight(n.text, " \n")) || strings.Contains(err.Message, "<EOF>") {
 			text, fix = "the expression ends too early", "write what is missing behind it"
 			offset = len(strings.TrimRight(n.text, " \n"))
+		} else if strings.HasPrefix(n.text[offset:], "=") {
+			fix = "write == to compare"
 		}
 	}
 	if name := quotedWord(fix); len(name) <= 4 && strings.Contains(text, "no function") {
