@@ -308,3 +308,19 @@ func TestErase(t *testing.T) {
 		}
 	})
 }
+
+// A backup that cannot be written says to which folder, not that it is there already.
+func TestBackupIntoAFolderThatIsNone(t *testing.T) {
+	shop, dir := "../../examples/shop/shop.yaml", t.TempDir()
+	rows := filepath.Join(dir, "customer.ndjson")
+	if err := os.WriteFile(rows, []byte(`{"customer_id":"8f14e45f-ceea-467f-9f1c-6f1f6a4d1a01","name":"Ada","email":"ada@example.com"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "import", "customer", rows, "--model", shop, "--data", dir)
+	for _, folder := range []string{filepath.Join(dir, "none"), rows} { // one is not there, one is a file
+		code, _, said := command(t, "backup", shop, "--data", dir, "--out", filepath.Join(folder, "b"))
+		if code == fine || !strings.Contains(said, "cannot be written to "+folder+": ") || strings.Contains(said, ".part") {
+			t.Errorf("exit code %d, %s", code, said)
+		}
+	}
+}

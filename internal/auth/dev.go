@@ -50,7 +50,10 @@ func DevKey(dataDir string) ([]byte, error) {
 		return nil, err
 	}
 	if err := makeDevKey(dataDir, path); err != nil {
-		return nil, err
+		if bad, ok := errors.AsType[*fs.PathError](err); ok {
+			err = bad.Err
+		}
+		return nil, fmt.Errorf("the development key cannot be written to %s: %w", dataDir, err)
 	}
 	return readDevKey(path)
 }

@@ -41,10 +41,13 @@ func Backup(ctx context.Context, path string, o BackupOptions) (m *Manifest, err
 	if o.Progress == nil {
 		o.Progress = func(string, int) {}
 	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); err == nil {
 		return nil, taken(path)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part") // 0600
+	if bad, ok := errors.AsType[*fs.PathError](err); ok {                             // its path is of no use to anybody
+		return nil, fmt.Errorf("the backup cannot be written to %s: %w", filepath.Dir(path), bad.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the backup cannot be written: %w", err)
 	}
