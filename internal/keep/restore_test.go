@@ -40,7 +40,9 @@ func TestRestoreWritesNoOtherFiles(t *testing.T) {
 					}
 					return work.Extend(m).Store, nil
 				},
-				Open: func(ctx context.Context, m *model.Model) (store.Filler, error) { return sqlite.OpenFiller(ctx, folder, m) }})
+				Open: func(ctx context.Context, m *model.Model) (store.Filler, error) {
+					return sqlite.OpenFiller(ctx, folder, m)
+				}})
 			if (err == nil) != good {
 				t.Errorf("restored: %v", err)
 			}
