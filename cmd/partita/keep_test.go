@@ -252,6 +252,10 @@ func TestErase(t *testing.T) {
 		if code, _, err := command(t, args...); code != badCall || !strings.Contains(err, "nothing was erased") {
 			t.Fatalf("it was not asked for confirmation: %d %s", code, err)
 		}
+		// Of what never was there is no certificate.
+		if code, out, err := command(t, "erase", "account/gome", "--yes", "--admin", k.nodes[0].admin); code != failed || !strings.Contains(err, "nothing was ever written to it") {
+			t.Fatalf("a partition that never was: %d %s %s", code, out, err)
+		}
 		// One that is broken off is given again, and goes on.
 		res, err := http.Post("http://"+k.nodes[0].admin+"/erase", "application/json", strings.NewReader(`{"partition":"account/gone"}`))
 		if err != nil {

@@ -45,6 +45,17 @@ type Erased struct {
 	Shared int `json:"shared_answers"`
 }
 
+// nothing tells whether there was nothing of the partition.
+func (e *Erased) nothing() bool {
+	n := e.Changes + e.Outcomes + e.Waiting + e.Dead
+	for _, counts := range []map[string]int{e.Rows, e.Views} {
+		for _, k := range counts {
+			n += k
+		}
+	}
+	return n == 0
+}
+
 // NameHash gives what stands for a partition in a certificate. Who knows the name can check it.
 func NameHash(p store.Partition) string {
 	sum := sha256.Sum256([]byte(p.Family.Name + "/" + string(model.AppendText(nil, p.Value))))

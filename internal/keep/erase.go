@@ -74,6 +74,10 @@ func (e *Eraser) Erase(ctx context.Context, p store.Partition, tell func(Step)) 
 	log.Info("a partition is being erased, as was ordered at the admin address")
 	defer func() {
 		if err != nil {
+			if fault.CodeOf(err) == fault.NotFound {
+				log.Info("there was no such partition to erase")
+				return
+			}
 			log.Error("the erasing of a partition was broken off; order it again", "error", err)
 		}
 	}()
@@ -100,6 +104,9 @@ func (e *Eraser) Erase(ctx context.Context, p store.Partition, tell func(Step)) 
 	}
 	if c.Version, err = e.Store.Head(ctx, p); err != nil {
 		return nil, err
+	}
+	if c.Version == 0 && c.Erased.nothing() {
+		return nil, fault.New(fault.NotFound, "The service keeps nothing of this partition, and nothing was ever written to it, so there is nothing to certify. Look at its name: letters and case count.")
 	}
 	c.Ended = time.Now().UTC()
 	folds, then := x.derived()
