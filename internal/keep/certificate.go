@@ -45,9 +45,10 @@ type Erased struct {
 	Shared int `json:"shared_answers"`
 }
 
-// nothing tells whether there was nothing of the partition.
+// nothing tells whether there was nothing of a partition that has no version. Such a one has no changes
+// either; what Changes counts then stood in the service's own books, which many partitions share.
 func (e *Erased) nothing() bool {
-	n := e.Changes + e.Outcomes + e.Waiting + e.Dead
+	n := e.Outcomes + e.Waiting + e.Dead
 	for _, counts := range []map[string]int{e.Rows, e.Views} {
 		for _, k := range counts {
 			n += k
