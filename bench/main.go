@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -63,6 +64,7 @@ func bench(o options) error {
 	b := &run{options: o, dir: dir, keys: makeKeys(), report: newReport(o)}
 	defer b.stopAll()
 	defer b.stopDatabase()
+	var failed error
 	for _, step := range []struct {
 		group string
 		run   func() error
@@ -72,14 +74,15 @@ func bench(o options) error {
 			continue
 		}
 		fmt.Println("==", step.group)
-		if err := step.run(); err != nil {
-			return fmt.Errorf("%s: %w", step.group, err)
+		if err := step.run(); err != nil { // what the others found is told all the same
+			b.report.fact("group "+step.group, "", "broken off: %v", err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", step.group, err))
 		}
 	}
 	text := b.report.text()
 	fmt.Print("\n", text)
 	if o.out == "" {
-		return nil
+		return failed
 	}
-	return os.WriteFile(filepath.Clean(o.out), []byte(text), 0o644)
+	return errors.Join(failed, os.WriteFile(filepath.Clean(o.out), []byte(text), 0o644))
 }

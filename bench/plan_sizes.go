@@ -111,7 +111,10 @@ func (b *run) fillShop(p *server) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	filled := time.Now()
 	for range 600 {
+		// What is missing is from before, so a view that lacks less than that has all.
+		since := time.Since(filled).Seconds()
 		var s observe.Snapshot
 		r, err := http.Get("http://" + p.admin + "/status")
 		if err != nil {
@@ -124,7 +127,7 @@ func (b *run) fillShop(p *server) error {
 		}
 		done := len(s.Views) > 0
 		for _, v := range s.Views {
-			done = done && v.State == "ready" && v.Lag < 0.001
+			done = done && v.State == "ready" && v.Lag < since
 		}
 		if done {
 			return nil
