@@ -27,12 +27,15 @@ func (a *API) direct(answer, request []byte) (_ []byte, ok bool) {
 			ok = false
 		}
 	}()
-	head, ok := readHead(request)
+	head, fields, ok := readLine(request)
 	if !ok {
 		return answer, false
 	}
 	route := a.reads[string(head.name)]
 	if route == nil || route.read.Fresh <= 0 || route.required > 0 || a.modes.Read(route.read) != nil {
+		return answer, false
+	}
+	if !head.readFields(fields) { // looked at last: most reads that are not cached end above
 		return answer, false
 	}
 	if a.verifier == nil {

@@ -11,40 +11,44 @@ type requestHead struct {
 	accept     bool   // it was said that JSON will do
 }
 
-// readHead reads a request that is wholly there, from its first byte to its last, if it is a plain GET of
-// an address with something behind the read's name. False means that it is not, or may not be.
-func readHead(b []byte) (h requestHead, ok bool) {
+// readLine reads the first line of a request, if it is a plain GET of an address with something behind
+// the read's name. fields is what stands behind it. False means that it is not, or may not be.
+func readLine(b []byte) (h requestHead, fields []byte, ok bool) {
 	b, ok = bytes.CutPrefix(b, []byte("GET /v1/"))
 	if !ok {
-		return h, false
+		return h, nil, false
 	}
 	end := bytes.IndexByte(b, ' ')
 	if end < 0 {
-		return h, false
+		return h, nil, false
 	}
 	for _, c := range b[:end] {
 		if !plainPath[c] {
-			return h, false
+			return h, nil, false
 		}
 	}
 	if h.name, h.tail, ok = bytes.Cut(b[:end], []byte("/")); !ok {
-		return h, false
+		return h, nil, false
 	}
-	if b, ok = bytes.CutPrefix(b[end:], []byte(" HTTP/1.1\r\n")); !ok {
-		return h, false
-	}
+	fields, ok = bytes.CutPrefix(b[end:], []byte(" HTTP/1.1\r\n"))
+	return h, fields, ok
+}
+
+// readFields reads the header fields of a request that is wholly there, to its last byte. False means
+// that it is not, or that it is not a plain one.
+func (h *requestHead) readFields(b []byte) bool {
 	for {
 		end := bytes.IndexByte(b, '\n')
 		if end < 1 || b[end-1] != '\r' {
-			return h, false
+			return false
 		}
 		field := b[:end-1]
 		if b = b[end+1:]; len(field) == 0 {
-			return h, h.host != nil && len(b) == 0
+			return h.host != nil && len(b) == 0
 		}
 		colon := bytes.IndexByte(field, ':')
 		if colon < 1 || !h.take(field[:colon], bytes.Trim(field[colon+1:], " \t")) {
-			return h, false
+			return false
 		}
 	}
 }
