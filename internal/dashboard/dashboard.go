@@ -126,13 +126,8 @@ func (d *desk) past(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "There is no such range: write range=5m, 1h, 6h or 24h.", http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	body, err := json.Marshal(d.recorder.Past(asked))
-	if err != nil {
-		http.Error(w, "The figures cannot be written as JSON; the log says why.", http.StatusInternalServerError)
-		return
-	}
-	w.Write(body)
+	body, err := json.Marshal(d.recorder.Past(asked)) // thousands of figures: not a line for each
+	sendJSON(w, body, err)
 }
 
 // status gives the same for scripts and terminals: JSON, or text where it is asked for.
@@ -153,6 +148,11 @@ func (d *desk) serveAbout(w http.ResponseWriter, _ *http.Request) {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	body, err := json.MarshalIndent(v, "", "")
+	sendJSON(w, body, err)
+}
+
+// sendJSON sends a body, or says that it could not be made.
+func sendJSON(w http.ResponseWriter, body []byte, err error) {
 	if err != nil {
 		http.Error(w, "The figures cannot be written as JSON; the log says why.", http.StatusInternalServerError)
 		return

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/partita-dev/partita/fault"
-	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -21,6 +20,3 @@ func Problem(err error, w *model.Write) (status int, body []byte, code fault.Cod
 
 // Key gives the Idempotency-Key of a request, "" where there is none.
 func Key(h http.Header) (string, error) { return idempotencyKey(h) }
-
-// StatusOf gives the status of a write that was done.
-func StatusOf(r *engine.WriteResult) int { return statusOf(r) }
