@@ -2,7 +2,6 @@ package partita_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -13,10 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/logtest"
 )
 
 // notes is a model without access rules, so it is served on loopback only.
@@ -39,31 +38,13 @@ writes:
 `
 
 // config is that of an App for a test: in a folder of its own, on free ports, with its log kept.
-func config(t *testing.T, source string) (partita.Config, *syncBuffer) {
-	log := &syncBuffer{}
+func config(t *testing.T, source string) (partita.Config, *logtest.Buffer) {
+	log := &logtest.Buffer{}
 	return partita.Config{
 		Model: "test.yaml", ModelSource: []byte(source), DataDir: t.TempDir(),
 		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}, log
-}
-
-// syncBuffer is a buffer that many goroutines may write to.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func open(t *testing.T, c partita.Config) *partita.App {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/logtest"
 )
 
 // coded has writes whose work is done by Go functions.
@@ -39,7 +40,7 @@ type note struct {
 type total struct{ Notes int }
 
 // serve runs the model with a function for each write, and gives the address.
-func serve(t *testing.T, f func(context.Context, *partita.Tx, tallyInput) (tallyResult, error)) (base string, log *syncBuffer) {
+func serve(t *testing.T, f func(context.Context, *partita.Tx, tallyInput) (tallyResult, error)) (base string, log *logtest.Buffer) {
 	t.Helper()
 	c, log := config(t, coded)
 	c.HandlerTimeout = 5 * time.Second

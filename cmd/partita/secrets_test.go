@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -12,12 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/local"
+	"github.com/partita-dev/partita/internal/logtest"
 )
 
 const secretive = `
@@ -144,7 +143,7 @@ func (s *witness) service(program, file string, pg *local.Postgres, redis *local
 		"PARTITA_CACHE=redis://:"+secrets["cache"]+"@"+redis.Addr(), "PARTITA_BUS=nats://me:"+secrets["bus"]+"@127.0.0.1:1",
 		"PARTITA_OTLP=http://me:"+secrets["traces"]+"@127.0.0.1:1")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	out := &lockedBuffer{}
+	out := &logtest.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -230,24 +229,4 @@ func (s *witness) service(program, file string, pg *local.Postgres, redis *local
 	if !strings.Contains(out.String(), "level=DEBUG") {
 		t.Error("the log has no details, so nothing was tested:", out.String())
 	}
-}
-
-// lockedBuffer is a buffer that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// String gives all that was written.
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,7 +1,6 @@
 package dashboard_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,44 +9,26 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/logtest"
 )
 
 const ada = "8f14e45f-ceea-467f-9f1c-6f1f6a4d1a01"
 
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // shop is a real service with an admin token.
 type shop struct {
 	*partita.App
-	log *lines
+	log *logtest.Buffer
 }
 
 func serve(t *testing.T, model string, change func(*partita.Config)) shop {
 	t.Helper()
-	log := &lines{}
+	log := &logtest.Buffer{}
 	cfg := partita.Config{Model: model, DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", AdminToken: token,
 		Env: func(string) (string, bool) { return "", false }, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	if change != nil {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/health"
+	"github.com/partita-dev/partita/internal/logtest"
 	"github.com/partita-dev/partita/internal/observe"
 )
 
@@ -27,22 +27,11 @@ var degrading = strings.NewReplacer(
 ).Replace(accepting)
 
 // logLines keeps what a node logs.
-type logLines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type logLines struct{ logtest.Buffer }
 
 // count gives the lines that have all words.
 func (l *logLines) count(words ...string) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.b.String()) {
+	for line := range strings.Lines(l.String()) {
 		has := true
 		for _, w := range words {
 			has = has && strings.Contains(line, w)
@@ -236,7 +225,7 @@ func testStoreAway(t *testing.T, how string) {
 		t.Errorf("the history has %+v", episode)
 	}
 	if began, ended := lines.count("store is down"), lines.count("store is ok again", "lasted="); began != 1 || ended != 1 {
-		t.Errorf("the log has %d lines of the beginning and %d of the end:\n%s", began, ended, lines.b.String())
+		t.Errorf("the log has %d lines of the beginning and %d of the end:\n%s", began, ended, lines.String())
 	}
 	added.check(t, func(path string) []byte { return n.must(t, 200, "GET", path, "").body.Bytes() })
 	if a := n.must(t, 200, "POST", "/v1/set", `{"account_id":"a","balance":7}`); a.header.Get("Partita-Degraded") != "" {

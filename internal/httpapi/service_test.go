@@ -1,14 +1,12 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/httpapi"
+	"github.com/partita-dev/partita/internal/logtest"
 	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -37,7 +36,7 @@ type service struct {
 	api   *httpapi.API
 	model *model.Model
 	store *sqlite.Store
-	log   *lockedBuffer
+	log   *logtest.Buffer
 
 	contract *contract // every answer is held against it
 }
@@ -45,7 +44,7 @@ type service struct {
 // serve starts the service of a model; change may alter the API's configuration.
 func serve(t testing.TB, m *model.Model, change func(*httpapi.Config)) *service {
 	t.Helper()
-	s := &service{t: t, model: m, log: &lockedBuffer{}, contract: contractOf(t, m)}
+	s := &service{t: t, model: m, log: &logtest.Buffer{}, contract: contractOf(t, m)}
 	answers := cache.New(cache.Config{})
 	t.Cleanup(answers.Close)
 	var err error
@@ -230,22 +229,4 @@ func (s *service) head(customer string) uint64 {
 		s.t.Fatal(err)
 	}
 	return version
-}
-
-// lockedBuffer is a log that a server writes and a test reads.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
