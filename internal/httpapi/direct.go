@@ -42,15 +42,12 @@ func (a *API) direct(answer, request []byte) (_ []byte, ok bool) {
 		if !hosts.Own(hosts.Name(string(head.host))) {
 			return answer, false
 		}
-	} else if head.token == nil && route.private {
+	} else if head.token == nil && route.private || head.token != nil && a.remembering == nil {
 		return answer, false
 	}
 	call := route.calls.Get().(*readCall)
 	q := &call.request
 	if a.verifier != nil && head.token != nil {
-		if a.remembering == nil {
-			return answer, false
-		}
 		if q.Claims = a.remembering.Seen(head.token); q.Claims == nil {
 			route.reuse(call)
 			return answer, false
