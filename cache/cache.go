@@ -173,7 +173,7 @@ func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, boo
 	}
 	e.touch()
 	c.counts.hit(left)
-	if left < t.Fresh/refreshWindow && e.popular() && e.claim(c) {
+	if left < t.Fresh/refreshWindow && e.popular() && e.claim(c, a) {
 		return a, Refreshed, true
 	}
 	return a, Hit, true

@@ -104,14 +104,21 @@ func (e *entry) touch() {
 
 func (e *entry) popular() bool { return e.hits.Load() >= popularity }
 
-// claim chooses one reader to refresh the answer. A claim that came to nothing lapses after the
+// claim chooses one reader to refresh the answer a. A claim that came to nothing lapses after the
 // time that a load may take.
-func (e *entry) claim(c *Cache) bool {
-	now, last := int64(time.Since(c.clock.began)), e.claimed.Load()
+func (e *entry) claim(c *Cache, a *Answer) bool {
+	now, last := max(int64(time.Since(c.clock.began)), 1), e.claimed.Load()
 	if last != 0 && now-last < int64(c.loadTimeout) {
 		return false
 	}
-	return e.claimed.CompareAndSwap(last, max(now, 1))
+	if !e.claimed.CompareAndSwap(last, now) {
+		return false
+	}
+	if e.value.Load() != a { // it was refreshed since it was looked at, which ended the last claim
+		e.claimed.CompareAndSwap(now, 0)
+		return false
+	}
+	return true
 }
 
 // What the cache's own structures take beside the bytes of keys and answers: measured with
