@@ -151,7 +151,7 @@ func (a *archive) close() error {
 	return errors.Join(a.put(manifestEntry, append(text, '\n'), 0), a.tar.Close(), a.zip.Close())
 }
 
-// errDamaged is what a backup is told that is not whole. It never says more than what to do.
+// damaged is what is said of a backup that is not whole: what of it, and what to do.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("the backup is damaged or not whole (%s): take another one", fmt.Sprintf(format, args...))
 }
@@ -177,7 +177,7 @@ const maxEntry = 128 << 20
 func (r *reading) next() (name string, body []byte, err error) {
 	h, err := r.tar.Next()
 	if errors.Is(err, io.EOF) {
-		return "", nil, io.EOF
+		return "", nil, r.end()
 	}
 	if err != nil {
 		return "", nil, damaged("it ends or breaks in the middle, or is no backup")
@@ -190,6 +190,16 @@ func (r *reading) next() (name string, body []byte, err error) {
 		return "", nil, damaged("%s cannot be read", h.Name)
 	}
 	return h.Name, b.Bytes(), nil
+}
+
+// end reads what stands behind the last entry. The sum over all bytes stands there, which alone tells that
+// the manifest is as it was written.
+func (r *reading) end() error {
+	const most = 1 << 20
+	if n, err := io.Copy(io.Discard, io.LimitReader(r.zip, most)); err != nil || n == most {
+		return damaged("it breaks at its end")
+	}
+	return io.EOF
 }
 
 func (r *reading) close() { r.zip.Close() }
