@@ -30,6 +30,16 @@ func (m *Model) Entity(name string) *Entity {
 	return nil
 }
 
+// Family returns the family of partitions of that name, nil if there is none.
+func (m *Model) Family(name string) *Family {
+	for _, f := range m.Families {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
 // Field returns the field of that name, nil if there is none.
 func (e *Entity) Field(name string) *Field {
 	for _, f := range e.Fields {

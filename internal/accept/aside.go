@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -56,15 +56,14 @@ func (a *Acceptor) putAside(ctx context.Context, b []byte) error {
 	return nil
 }
 
-// keepLetter writes the dead letter down, in the first bucket of the shard.
+// keepLetter writes the dead letter down, where those of the shard stand.
 func (a *Acceptor) keepLetter(ctx context.Context, bucket int, c *command, b []byte) error {
 	data, err := json.Marshal(letter{Input: inputOf(c), Command: b})
 	if err != nil {
 		return err
 	}
 	e := a.Books.Job
-	const perShard = bus.Buckets / bus.Shards
-	p := store.Partition{Family: a.Books.Family, Value: model.Int(int64(bucket / perShard * perShard))}
+	p := relay.Home(a.Books, relay.ShardOf(bucket))
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	row := make([]model.Value, len(e.Fields))
 	set := func(name string, v model.Value) { row[e.Field(name).Pos] = v }

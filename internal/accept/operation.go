@@ -128,11 +128,10 @@ func (a *Acceptor) operation(id string, claims *model.Claims) (op Operation, err
 
 // place finds a partition by the names that it has outside of the process.
 func place(m *model.Model, family, partition string) (p store.Partition, err error) {
-	for _, f := range m.Families {
-		if f.Name == family {
-			v, err := f.By.Parse(partition)
-			return store.Partition{Family: f, Value: v}, err
-		}
+	f := m.Family(family)
+	if f == nil {
+		return p, fault.New(fault.UnknownPattern, "The model has no partitions of %s any more.", family)
 	}
-	return p, fault.New(fault.UnknownPattern, "The model has no partitions of %s any more.", family)
+	v, err := f.By.Parse(partition)
+	return store.Partition{Family: f, Value: v}, err
 }

@@ -21,7 +21,7 @@ const (
 // hot looks for partitions that cost much more than others.
 func (a *adviser) hot() {
 	for _, x := range a.Now.Study.Families {
-		family := a.family(x.Name)
+		family := a.Model.Family(x.Name)
 		if family == nil {
 			continue
 		}
@@ -36,15 +36,6 @@ func (a *adviser) hot() {
 			}
 		}
 	}
-}
-
-func (a *adviser) family(name string) *model.Family {
-	for _, f := range a.Model.Families {
-		if f.Name == name {
-			return f
-		}
-	}
-	return nil
 }
 
 // heat says why a partition is hot, and what would cool it.

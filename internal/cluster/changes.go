@@ -126,7 +126,7 @@ func (x *Changes) hear(payload []byte) {
 	if f.incarnation != x.config.Incarnation {
 		return
 	}
-	family := familyOf(x.config.Model, f.family)
+	family := x.config.Model.Family(f.family)
 	if family == nil {
 		return // another model's: nothing of it is here
 	}

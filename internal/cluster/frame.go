@@ -127,13 +127,3 @@ func (r *reader) skip(n int) {
 	}
 	r.take(n)
 }
-
-// familyOf finds a family by name; nil for one that this node's model does not have.
-func familyOf(m *model.Model, name string) *model.Family {
-	for _, f := range m.Families {
-		if f.Name == name {
-			return f
-		}
-	}
-	return nil
-}

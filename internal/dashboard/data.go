@@ -148,12 +148,7 @@ func wrong(parameter, text string) error {
 
 // partitions lists some partitions of a family, to begin with.
 func (s *shelf) partitions(ctx context.Context, r *http.Request) ([]byte, error) {
-	var family *model.Family
-	for _, f := range s.model.Families {
-		if f.Name == r.URL.Query().Get("family") {
-			family = f
-		}
-	}
+	family := s.model.Family(r.URL.Query().Get("family"))
 	if family == nil {
 		return nil, wrong("family", "is none of this model")
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -21,19 +22,9 @@ type paths struct {
 }
 
 func pathsTo(m *model.Model, e *model.Entity) *paths {
-	p := &paths{lists: map[string]*model.Read{}}
-	inputs := func(fields []*model.Field) (list []*model.Input) {
-		for i, f := range fields {
-			list = append(list, &model.Input{Field: f, Index: i, Required: true})
-		}
-		return list
-	}
-	p.get = &model.Read{Name: e.Name, Of: e, Params: inputs(e.Fields[:1+len(e.Key)]), Fields: e.Fields, Internal: true}
+	p := &paths{get: work.Row(e), lists: map[string]*model.Read{}}
 	if len(e.Key) > 0 {
-		p.byKey = &model.Read{Name: e.Name, Of: e, List: true, Params: inputs(e.Fields[:1]), Page: mostRows, Fields: e.Fields, Internal: true, IndexOf: []*model.Index{nil}}
-		for _, f := range e.Key {
-			p.byKey.Sort = append(p.byKey.Sort, model.Order{Field: f})
-		}
+		p.byKey = work.Rows(e, mostRows)
 	}
 	for _, r := range m.Reads {
 		if r.Of == e && r.List && !r.Internal {

@@ -35,20 +35,17 @@ type Step struct {
 // ParsePartition reads FAMILY/VALUE.
 func ParsePartition(m *model.Model, text string) (p store.Partition, err error) {
 	name, value, ok := strings.Cut(text, "/")
+	if f := m.Family(name); ok && f != nil {
+		if f.View != nil {
+			return p, fault.New(fault.BadRequest, "%s is a view, whose rows come from %s: erase the partitions that they come from.", name, f.View.From.Name)
+		}
+		v, err := f.By.Parse(value)
+		return store.Partition{Family: f, Value: v}, err
+	}
 	var names []string
 	for _, f := range m.Families {
-		if f.View != nil {
-			continue
-		}
-		names = append(names, f.Name)
-		if ok && f.Name == name {
-			v, err := f.By.Parse(value)
-			return store.Partition{Family: f, Value: v}, err
-		}
-	}
-	for _, v := range m.Views {
-		if ok && v.Family.Name == name {
-			return p, fault.New(fault.BadRequest, "%s is a view, whose rows come from %s: erase the partitions that they come from.", name, v.From.Name)
+		if f.View == nil {
+			names = append(names, f.Name)
 		}
 	}
 	return p, fault.New(fault.BadRequest, "Write the partition as FAMILY/VALUE; the model has the families %s.", strings.Join(names, ", "))

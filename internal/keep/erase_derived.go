@@ -12,9 +12,7 @@ import (
 // jobs deletes what waits for its time or its receiver, and dead letters, and what the service's own log
 // says of them.
 func (x *erasing) jobs(ctx context.Context) error {
-	const perShard = model.Buckets / relay.Shards
-	shard := relay.ShardOf(x.p.Family.Bucket(x.p.Value))
-	at := store.Partition{Family: x.Books.Family, Value: model.Int(int64(shard * perShard))}
+	at := relay.Home(x.Books, relay.ShardOf(x.p.Family.Bucket(x.p.Value)))
 	e, source := x.Books.Job, string(model.AppendText(nil, x.p.Value))
 	family, from, state := e.Field("family").Pos, e.Field("source").Pos, e.Field("state").Pos
 	dead := 0

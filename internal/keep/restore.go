@@ -160,11 +160,10 @@ func (x *restoring) fill(kind, of string) (int, error) {
 		}
 		return x.to.Rows(x.ctx, e, x.rows(prefix, e))
 	}
-	i := slices.IndexFunc(x.model.Families, func(f *model.Family) bool { return f.Name == of })
-	if i < 0 {
+	f := x.model.Family(of)
+	if f == nil {
 		return 0, misfit("the partitions", of)
 	}
-	f := x.model.Families[i]
 	switch kind {
 	case "heads":
 		return x.to.Heads(x.ctx, f, records(x, prefix, 3, func(r *record) *store.HeadCopy {

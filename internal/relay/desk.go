@@ -182,7 +182,7 @@ var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // list reads a page of jobs: of a lane by Due, of all by the other reads.
 func (d *desk) list(ctx context.Context, r *model.Read, lane string, cursor []model.Value) (jobs []*Job, next []model.Value, err error) {
-	p := d.events.bucketOf(d.shard)
+	p := Home(d.events.books, d.shard)
 	args := &model.Args{Values: []model.Value{p.Value}, Given: []bool{true}}
 	if r == d.events.books.Due {
 		args.Values, args.Given = append(args.Values, model.String(lane)), append(args.Given, true)
@@ -264,7 +264,7 @@ func (d *desk) swap(ctx context.Context, jobs, drop []*Job) error {
 		return nil
 	}
 	e := d.events
-	p := e.bucketOf(d.shard)
+	p := Home(e.books, d.shard)
 	w := NewWrite("partita_jobs", e.model.Revision, p, func(tx store.Tx) error {
 		for _, j := range drop {
 			if err := e.remove(tx, j); err != nil {

@@ -86,18 +86,13 @@ func short(s string) string {
 	return strings.ToValidUTF8(s[:cut], "\uFFFD") + "…"
 }
 
-// bucketOf gives the place of the jobs of a shard.
-func (e *Events) bucketOf(shard int) store.Partition {
-	return store.Partition{Family: e.books.Family, Value: model.Int(int64(shard * (model.Buckets / Shards)))}
-}
-
 // piece bounds the jobs of one write.
 const piece = 128
 
 // store makes the writes that keep jobs in a shard, and with them what drop says. Those that are
 // kept already stay as they are.
 func (e *Events) keep(shard int, jobs []*Job, drop []*Job) (writes []*store.Write) {
-	p := e.bucketOf(shard)
+	p := Home(e.books, shard)
 	for some := range slices.Chunk(jobs, piece) {
 		w := NewWrite("partita_jobs", e.model.Revision, p, func(tx store.Tx) error {
 			for _, j := range some {

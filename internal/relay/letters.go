@@ -118,7 +118,7 @@ func (e *Events) find(ctx context.Context, id string) (shard int, j *Job, err er
 	if err != nil {
 		return 0, nil, err
 	}
-	p := e.bucketOf(shard)
+	p := Home(e.books, shard)
 	row := work.Row(e.books.Job)
 	result, err := e.store.Read(ctx, p, &store.Query{Read: row, Now: e.now(),
 		Args: &model.Args{Values: []model.Value{p.Value, model.String(key)}, Given: []bool{true, true}}})
@@ -165,7 +165,7 @@ func (e *Events) change(ctx context.Context, ids []string, do func(store.Tx, *mo
 			}
 		}
 		changed := false
-		w := NewWrite("partita_letters", e.model.Revision, e.bucketOf(shard), func(tx store.Tx) error {
+		w := NewWrite("partita_letters", e.model.Revision, Home(e.books, shard), func(tx store.Tx) error {
 			changed = false
 			row, err := tx.Get(e.books.Job, []model.Value{model.String(j.key())})
 			if err != nil || row == nil || jobOf(e.books, row).State != work.Dead {

@@ -100,7 +100,7 @@ func outcome(x *Endpoint, j *Job, err error, now time.Time) *Job {
 // recording is the write that changes the rows of jobs to what they are after their attempts.
 func (d *desk) recording(batch []result, after []*Job) *store.Write {
 	e := d.events
-	p := e.bucketOf(d.shard)
+	p := Home(e.books, d.shard)
 	state := e.books.Job.Field("state").Pos
 	jobs := make([]*Job, len(batch))
 	for i, r := range batch {
@@ -164,7 +164,7 @@ func (d *desk) sweep(ctx context.Context, now time.Time) error {
 	}
 	// Nobody follows the changes of jobs, and there are many.
 	const kept = time.Minute
-	_, err := d.events.store.Prune(ctx, d.events.bucketOf(d.shard), now.Add(-kept), now.Add(-kept))
+	_, err := d.events.store.Prune(ctx, Home(d.events.books, d.shard), now.Add(-kept), now.Add(-kept))
 	return err
 }
 

@@ -73,6 +73,11 @@ func (s Shard) Held() bool { return s.worker == nil || s.worker.holds() }
 // ShardOf gives the shard of a bucket.
 func ShardOf(bucket int) int { return bucket * Shards / model.Buckets }
 
+// Home gives the partition of the service's own books where what belongs to a shard stands.
+func Home(books *work.Books, shard int) store.Partition {
+	return store.Partition{Family: books.Family, Value: model.Int(int64(shard * (model.Buckets / Shards)))}
+}
+
 func shard(i int) Shard {
 	const per = model.Buckets / Shards
 	return Shard{Index: i, First: i * per, Last: i*per + per - 1}

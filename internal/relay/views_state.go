@@ -87,11 +87,6 @@ func (b *buildPlaces) write(e *model.Entity, home model.Value, view string, s bu
 	return v
 }
 
-// home gives the partition of the work family where a shard's state stands.
-func (v *Views) home(shard int) store.Partition {
-	return store.Partition{Family: v.config.Books.Family, Value: model.Int(int64(shard * (model.Buckets / Shards)))}
-}
-
 func (v *Views) state(p *plan, shard int) buildState {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -106,7 +101,7 @@ func (v *Views) know(p *plan, shard int, s buildState) {
 
 // load reads a state anew.
 func (v *Views) load(ctx context.Context, p *plan, shard int) (buildState, error) {
-	home := v.home(shard)
+	home := Home(v.config.Books, shard)
 	r, err := v.config.Store.Read(ctx, home, &store.Query{Read: v.build, Now: time.Now(),
 		Args: &model.Args{Values: []model.Value{home.Value, model.String(p.view.Name)}, Given: []bool{true, true}}})
 	if err != nil {
@@ -128,7 +123,7 @@ func (v *Views) load(ctx context.Context, p *plan, shard int) (buildState, error
 
 // save replaces a state, unless another node has done so in the meantime.
 func (v *Views) save(ctx context.Context, p *plan, shard int, before, after buildState) error {
-	e, home := v.config.Books.Build, v.home(shard)
+	e, home := v.config.Books.Build, Home(v.config.Books, shard)
 	after.at = time.Now().UTC().Truncate(time.Microsecond)
 	w := NewWrite(ViewWrite, v.config.Books.Store.Revision, home, func(tx store.Tx) error {
 		row, err := tx.Get(e, []model.Value{model.String(p.view.Name)})
@@ -185,8 +180,8 @@ func (v *Views) Prepare(ctx context.Context) error {
 			}
 		}
 		if len(rows[i])+len(gone) > 0 {
-			ws = append(ws, NewWrite(ViewWrite, v.config.Books.Store.Revision, v.home(i), func(tx store.Tx) error {
-				return v.prepare(tx, v.home(i).Value, rows[i], gone)
+			ws = append(ws, NewWrite(ViewWrite, v.config.Books.Store.Revision, Home(v.config.Books, i), func(tx store.Tx) error {
+				return v.prepare(tx, Home(v.config.Books, i).Value, rows[i], gone)
 			}))
 		}
 	}
