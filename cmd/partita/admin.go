@@ -104,7 +104,7 @@ func (k *admin) read(ctx context.Context, method, path string, body, into any) e
 
 // client gives the URL of the admin address and who calls it.
 func (k *admin) client() (base string, client *http.Client, err error) {
-	client = &http.Client{Timeout: patience}
+	client = &http.Client{}
 	if k.CA == "" && k.Cert == "" && !strings.HasPrefix(k.Admin, "https://") {
 		return "http://" + strings.TrimPrefix(k.Admin, "http://"), client, nil
 	}

@@ -1,7 +1,6 @@
 package dashboard_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -23,18 +22,7 @@ events: {added: {data: [note.note_id, note.text], deliver: "http://127.0.0.1:9/h
 
 // The page shows who is told of events, and what was given up, which can be replayed and dropped.
 func TestThePageShowsDeadLetters(t *testing.T) {
-	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	app := serve(t, "", func(c *partita.Config) { c.ModelSource, c.AdminToken = []byte(hooked), "" })
 	for range 2 { // a private address that is not allowed
 		resp, err := http.Post("http://"+app.Addr()+"/v1/add", "application/json", strings.NewReader(`{"person_id":"ann","text":"<b>hello</b>"}`))
 		if err != nil {
