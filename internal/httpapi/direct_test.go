@@ -94,7 +94,9 @@ func (s *twice) ask(c net.Conn, r *bufio.Reader, request string) (*http.Response
 // moment are the parts of an answer that differ from one moment to the next.
 var moment = regexp.MustCompile(`(?m)^Date: .*|dur=[0-9.]+|ttl=[0-9]+|^Age: [0-9]+|"urn:uuid:[^"]*"`)
 
-// told gives all that a server says to a request after which the caller sends nothing more.
+// told gives all that a server says to a request after which the caller sends nothing more. net/http may
+// take that end for a caller who has gone, and let a load of the answer go too: what is then said, and
+// whether the next one finds it in the cache, is a matter of luck. So those who compare ask more than once.
 func (s *twice) told(address, request string) string {
 	s.t.Helper()
 	c, r := s.known(address)
@@ -152,20 +154,20 @@ func TestAnswersAtTheDoorAreThoseOfNetHTTP(t *testing.T) {
 		{"only the head", "HEAD /v1/facade/h HTTP/1.1\r\nHost: x\r\n\r\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s.told(s.plain, test.request) // it is in the cache from now on, if it can be
-			want := s.told(s.plain, test.request)
+			var want, got string
 			direct := false
 			for range 50 { // net/http may have looked for the caller just when the request came; then it is net/http's
+				want = s.told(s.plain, test.request) // it is in the cache from now on, if it can be
 				s.begun.Store(0)
-				got := s.told(s.door, test.request)
-				if got != want {
-					t.Fatalf("behind the door\n%s\nand without it\n%s", got, want)
-				}
+				got = s.told(s.door, test.request)
 				// The first request of a connection is net/http's; what it refuses does not count as begun.
 				direct = s.begun.Load() == 1 && strings.HasPrefix(got, "HTTP/1.1 200")
-				if direct == test.direct {
-					break
+				if got == want && direct == test.direct {
+					return
 				}
+			}
+			if got != want {
+				t.Errorf("behind the door\n%s\nand without it\n%s", got, want)
 			}
 			if direct != test.direct {
 				t.Errorf("answered at the door: %v", direct)
@@ -194,8 +196,14 @@ func TestDamagedRequestsAreThoseOfNetHTTP(t *testing.T) {
 				b = append(b[:at:at], append([]byte(piece), b[at:]...)...)
 			}
 		}
-		s.told(s.plain, string(b))
-		if got, want := s.told(s.door, string(b)), s.told(s.plain, string(b)); got != want {
+		var got, want string
+		for range 20 {
+			want, got = s.told(s.plain, string(b)), s.told(s.door, string(b))
+			if got == want {
+				break
+			}
+		}
+		if got != want {
 			t.Fatalf("%q: behind the door\n%s\nand without it\n%s", b, got, want)
 		}
 	}
