@@ -48,6 +48,9 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 	status := statusOf(&result)
 	switch {
 	case err != nil:
+		if result.Replayed {
+			w.Header()["Idempotency-Replayed"] = []string{"true"}
+		}
 		sample.Code = a.fail(w, r, err)
 		status = kinds[sample.Code].status
 	case pending != nil:
