@@ -11,6 +11,7 @@ import (
 
 	"github.com/partita-dev/partita/cache/redis"
 	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/internal/hosts"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/secure"
 	"github.com/partita-dev/partita/internal/storeurl"
@@ -59,8 +60,9 @@ type Config struct {
 	// have open at the same time, at Listen and at Admin. Default: 1024, and no bound for loopback.
 	ConnectionsPerAddress int
 	// AdminToken is what callers of Admin must show, at least 16 characters. Required for an address
-	// beyond loopback. Default: none, and then only this machine is answered, and data is neither shown
-	// nor deleted there.
+	// beyond loopback. Default: only this machine is answered. Figures are shown there to everyone, and
+	// data is shown and deleted for who has the token in the file admin.token of DataDir, which is made;
+	// for nobody, if nothing else is kept in DataDir.
 	AdminToken string
 
 	// Auth says how callers' tokens are verified. Default: a development key in DataDir, and then
@@ -254,10 +256,10 @@ func (c *Config) validate() error {
 
 // mayServe tells whether the model and the keys are enough for the addresses to be served.
 func (c *Config) mayServe(m *model.Model) error {
-	if c.Admin != None && !loopback(c.Admin) && c.AdminToken == "" {
+	if c.Admin != None && !hosts.Here(c.Admin) && c.AdminToken == "" {
 		return fmt.Errorf("partita: %s is beyond loopback, so the page needs a token: set PARTITA_ADMIN_TOKEN (Config.AdminToken), or keep --admin on 127.0.0.1", c.Admin)
 	}
-	if c.Listen == None || loopback(c.Listen) {
+	if c.Listen == None || hosts.Here(c.Listen) {
 		return nil
 	}
 	if m.Access == nil {
@@ -267,17 +269,4 @@ func (c *Config) mayServe(m *model.Model) error {
 		return fmt.Errorf("partita: %s is beyond loopback, and the development key is for loopback only: set PARTITA_JWT_SECRET or --jwks (Config.Auth), or listen on 127.0.0.1", c.Listen)
 	}
 	return nil
-}
-
-// loopback tells whether an address can be reached from this machine only.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

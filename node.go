@@ -163,7 +163,13 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if n.api, err = httpapi.New(api); err != nil {
 		return nil, err
 	}
-	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: c.AdminToken, API: n.apiServer.url(), Peers: n.peers, Advice: n.advising(a)}
+	token, open := c.AdminToken, c.AdminToken == ""
+	if a.AdminTokenFile() != "" {
+		if token, err = auth.AdminToken(c.DataDir); err != nil {
+			return nil, fmt.Errorf("partita: %w", err)
+		}
+	}
+	page := dashboard.Config{Recorder: n.recorder, Model: a.model, Token: token, Open: open, API: n.apiServer.url(), Peers: n.peers, Advice: n.advising(a)}
 	page.Data = &dashboard.Data{Store: n.store, Engine: paths, Reads: n.admission.reads, Keep: c.KeepChanges, Logger: c.Logger}
 	page.Keeping = n.keeping(raw, books, tier)
 	if events != nil {

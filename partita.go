@@ -14,9 +14,11 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/auth"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/model"
 )
@@ -105,6 +107,16 @@ func (a *App) AdminAddr() string {
 
 // DevelopmentKey tells whether tokens are verified with the development key in the data folder.
 func (a *App) DevelopmentKey() bool { return a.model.Access != nil && !a.config.Auth.configured() }
+
+// AdminTokenFile names the file with the admin token that the App made for itself; "" if Config.AdminToken
+// is set, or there is none.
+func (a *App) AdminTokenFile() string {
+	c := &a.config
+	if c.AdminToken != "" || c.Admin == None || c.Store != "" && !a.DevelopmentKey() {
+		return ""
+	}
+	return filepath.Join(c.DataDir, auth.AdminTokenFile)
+}
 
 func (a *App) running() *node {
 	a.mu.Lock()

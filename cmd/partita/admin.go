@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,17 +12,23 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/partita-dev/partita/internal/auth"
+	"github.com/partita-dev/partita/internal/hosts"
 )
 
 // admin says where the admin address of a running service is.
 type admin struct {
 	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081"`
-	TokenFile string `help:"File with the admin token of the service, where it has one; or PARTITA_ADMIN_TOKEN in the environment." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
+	TokenFile string `help:"File with the admin token of the service; or PARTITA_ADMIN_TOKEN in the environment. Without them, and on this machine, admin.token in ./partita-data or PARTITA_DATA, if it is there." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
 	CA        string `help:"Who signed the certificate of the admin address, in PEM, where that is https://… and this machine does not know." name:"admin-ca" env:"PARTITA_ADMIN_CA" placeholder:"FILE"`
 	Cert      string `help:"Certificate to show there, in PEM, where it asks for one." name:"admin-cert" env:"PARTITA_ADMIN_CERT" placeholder:"FILE"`
 	Key       string `help:"Private key of that certificate." name:"admin-key" env:"PARTITA_ADMIN_KEY" placeholder:"FILE"`
+
+	folder string // where a service on this machine keeps its data, if the command knows; "": the usual one
 }
 
 // patience is how long an answer of the admin address may take.
@@ -86,7 +93,7 @@ func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path
 	case token != "" && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden):
 		return nil, fmt.Errorf("%s answers %s: the token is not the one that this service was started with", k.Admin, res.Status)
 	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden, words == "":
-		return nil, fmt.Errorf("%s answers %s: give a token with --token-file if it asks for one", k.Admin, res.Status)
+		return nil, fmt.Errorf("%s wants its admin token: give it with --token-file; a service that was started without one made it, as admin.token in its data folder", k.Admin)
 	}
 	return nil, fmt.Errorf("%s", words)
 }
@@ -134,11 +141,28 @@ func (k *admin) client() (base string, client *http.Client, err error) {
 
 func (k *admin) token() (string, error) {
 	if k.TokenFile == "" {
-		return os.Getenv("PARTITA_ADMIN_TOKEN"), nil
+		if token := os.Getenv("PARTITA_ADMIN_TOKEN"); token != "" {
+			return token, nil
+		}
+		return k.local(), nil
 	}
 	text, err := os.ReadFile(k.TokenFile)
 	if err != nil {
 		return "", usage{fmt.Errorf("the token cannot be read: %w", err)}
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// local gives the token that a service on this machine made for itself. Without one, or without the right to
+// read it, "": most of what is asked for needs none, and what needs it says so.
+func (k *admin) local() string {
+	address := strings.TrimPrefix(strings.TrimPrefix(k.Admin, "https://"), "http://")
+	if !hosts.Here(address) {
+		return ""
+	}
+	text, err := os.ReadFile(filepath.Join(cmp.Or(k.folder, os.Getenv("PARTITA_DATA"), usualData), auth.AdminTokenFile))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }

@@ -38,6 +38,7 @@ func (k *backupCommand) Run(ctx context.Context, c *console) error {
 	if err := k.present(); err != nil {
 		return err
 	}
+	k.folder = k.Data
 	books := work.Extend(m)
 	path := k.Out
 	if stat, err := os.Stat(path); err == nil && stat.IsDir() {

@@ -111,9 +111,10 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 	}
 }
 
-// A service without an admin token erases nothing, and the command says what to do.
+// A service that was started without an admin token erases for who can read its own, and the command says so.
 func TestEraseNeedsTheAdminToken(t *testing.T) {
-	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: partita.None, Admin: "127.0.0.1:0"})
+	folder := t.TempDir()
+	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: folder, Listen: partita.None, Admin: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +126,15 @@ func TestEraseNeedsTheAdminToken(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, token := range []string{"", adminToken} {
+	for token, want := range map[string]string{"": "admin.token in its data folder", adminToken: "is not the one"} {
 		t.Setenv("PARTITA_ADMIN_TOKEN", token)
-		if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); code != failed || !strings.Contains(err, "start it with PARTITA_ADMIN_TOKEN") {
+		if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); code != failed || !strings.Contains(err, want) {
 			t.Errorf("%d %s", code, err)
 		}
+	}
+	t.Setenv("PARTITA_ADMIN_TOKEN", "")
+	t.Setenv("PARTITA_DATA", folder)
+	if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); strings.Contains(err, "token") {
+		t.Errorf("%d %s", code, err)
 	}
 }

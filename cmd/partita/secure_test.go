@@ -56,7 +56,7 @@ func TestCommandsOfASecuredAdminAddress(t *testing.T) {
 		code int
 		says string
 	}{
-		"no token":               {append([]string{admin}, shown...), failed, "give a token with --token-file"},
+		"no token":               {append([]string{admin}, shown...), failed, "give it with --token-file"},
 		"a wrong token":          {append([]string{admin, "--token-file", wrong}, shown...), failed, "the token is not the one"},
 		"no such token":          {append([]string{admin, "--token-file", wrong + "x"}, shown...), badCall, "the token cannot be read"},
 		"an unknown authority":   {[]string{admin, "--token-file", tokenFile}, failed, "--admin-ca"},

@@ -21,6 +21,9 @@ import (
 )
 
 // data says where the store is.
+// usualData is the data folder of those who name none.
+const usualData = "./partita-data"
+
 type data struct {
 	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data"`
 	Store string `help:"URL of the store: sqlite:FOLDER or postgres://…; without it SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
@@ -162,11 +165,15 @@ func (k *serveCommand) welcome(c *console, app *partita.App) {
 		fmt.Fprintf(c.out, "API   %s://%s   described by %[1]s://%[2]s/openapi.json\n", scheme(k.TLSCert), app.Addr())
 	}
 	if app.AdminAddr() != "" {
-		fmt.Fprintf(c.out, "Page  %s://%s\n", scheme(k.AdminTLSCert), app.AdminAddr())
+		fmt.Fprintf(c.out, "Page  %s://%s", scheme(k.AdminTLSCert), app.AdminAddr())
+		if file := app.AdminTokenFile(); file != "" {
+			fmt.Fprintf(c.out, "   rows: for who logs in with the token in %s", file)
+		}
+		fmt.Fprintln(c.out)
 	}
 	if app.DevelopmentKey() {
 		from := ""
-		if k.Data != "./partita-data" {
+		if k.Data != usualData {
 			from = " --data " + k.Data
 		}
 		program, err := os.Executable()

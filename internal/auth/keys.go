@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/hosts"
 )
 
 const (
@@ -184,15 +184,10 @@ func allowedAddress(address string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("the address of the key set is not a URL such as https://issuer.example/.well-known/jwks.json")
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && hosts.Loopback(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("the key set %q must be fetched by https: whoever can change it can sign tokens", u.Redacted())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // keyClient fetches key sets: bodies are bounded, and a redirect must keep to allowedAddress.

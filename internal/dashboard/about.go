@@ -17,11 +17,12 @@ type about struct {
 	Paths      map[string]string      `json:"paths"`      // address by pattern
 	Objectives map[string]float64     `json:"objectives"` // promised p99 in seconds by pattern, where there is one
 	Try        string                 `json:"try"`        // a command that asks the service something
-	Rows       string                 `json:"rows"`       // shown; token: not, since there is no admin token; none
+	Rows       string                 `json:"rows"`       // shown; login: to who shows the admin token; token: not, since there is none; none
 	Advice     bool                   `json:"advice"`     // there is an address for it
 }
 
-func describe(cfg *Config) about {
+// describe tells it to who has shown the admin token, or not.
+func describe(cfg *Config, shown bool) about {
 	m := cfg.Model
 	a := about{Plan: accessplan.Table(m), Access: accessplan.Access(m), Entities: entities(m), Writes: writes(m), Try: try(m, cfg.API),
 		Paths: map[string]string{}, Objectives: map[string]float64{}, Rows: "shown", Advice: cfg.Advice != nil}
@@ -38,6 +39,8 @@ func describe(cfg *Config) about {
 		a.Rows = "none"
 	case cfg.Token == "":
 		a.Rows = "token"
+	case !shown:
+		a.Rows = "login"
 	}
 	return a
 }

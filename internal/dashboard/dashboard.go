@@ -19,9 +19,11 @@ import (
 type Config struct {
 	Recorder *observe.Recorder // required
 	Model    *model.Model      // required
-	// Token is what callers must show. "": none is needed, and then only callers on this machine
-	// are answered.
+	// Token is what callers must show. "": there is none, and then only callers on this machine
+	// are answered, and data is neither shown to them nor deleted.
 	Token string
+	// Open has callers on this machine see figures without the token. Others are not answered.
+	Open bool
 	// Hosts are names by which the address may be called, beside localhost and plain IP addresses.
 	Hosts []string
 	// Letters are the dead letters; nil: there are none, and no address for them.
@@ -55,12 +57,13 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := json.Marshal(describe(&cfg))
-	if err != nil {
-		return nil, err
+	d := &desk{recorder: cfg.Recorder, peers: cfg.Peers, gate: newGate(cfg, files)}
+	for shown, to := range map[bool]*[]byte{true: &d.about, false: &d.outside} {
+		if *to, err = json.Marshal(describe(&cfg, shown)); err != nil {
+			return nil, err
+		}
 	}
-	d := &desk{recorder: cfg.Recorder, peers: cfg.Peers, about: about}
-	g := newGate(cfg, files)
+	g := d.gate
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", cfg.Recorder.Metrics())
 	mux.HandleFunc("GET /status", d.status)
@@ -75,12 +78,12 @@ func New(cfg Config) (http.Handler, error) {
 		})
 	}
 	if cfg.Letters != nil {
-		office{cfg.Letters}.serve(mux, cfg.Token)
+		office{cfg.Letters}.serve(mux, g)
 	}
 	if cfg.Data != nil {
-		newShelf(&cfg).serve(mux, cfg.Token)
+		newShelf(&cfg).serve(mux, g)
 	}
-	cfg.Keeping.serve(mux, cfg.Token)
+	cfg.Keeping.serve(mux, g)
 	mux.Handle("GET /", files)
 	return g.guard(mux), nil
 }
@@ -89,7 +92,9 @@ func New(cfg Config) (http.Handler, error) {
 type desk struct {
 	recorder *observe.Recorder
 	peers    func(context.Context, observe.Window) []observe.Peer
-	about    []byte
+	gate     *gate
+	about    []byte // for who has shown the token
+	outside  []byte // for others
 }
 
 // snapshot gives the figures of all nodes.
@@ -141,9 +146,13 @@ func (d *desk) status(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(StatusText(d.snapshot(r.Context(), window))))
 }
 
-func (d *desk) serveAbout(w http.ResponseWriter, _ *http.Request) {
+func (d *desk) serveAbout(w http.ResponseWriter, r *http.Request) {
+	about := d.outside
+	if d.gate.shown(r) {
+		about = d.about
+	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(d.about)
+	w.Write(about)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -51,9 +51,19 @@ func newShelf(cfg *Config) *shelf {
 	return s
 }
 
-// serve adds the addresses of rows. Without an admin token there are none: on a machine that several
-// people use, a loopback address alone keeps nobody from the rows.
-func (s *shelf) serve(mux *http.ServeMux, token string) {
+// serve adds the addresses of rows, for who shows the admin token: on a machine that several people use, a
+// loopback address alone keeps nobody from them.
+func (s *shelf) serve(mux *http.ServeMux, g *gate) {
+	closed := func(next http.HandlerFunc) http.HandlerFunc {
+		return g.ownerOr(next, func(w http.ResponseWriter, status int, why string) {
+			code := fault.Forbidden
+			if status == http.StatusUnauthorized {
+				code = fault.Unauthenticated
+			}
+			writeProblem(w, fault.New(code, "%s", why), nil)
+		})
+	}
+
 	for address, answer := range map[string]func(context.Context, *http.Request) ([]byte, error){
 		"GET /data/rows":       s.rows,
 		"GET /data/row":        s.row,
@@ -61,7 +71,7 @@ func (s *shelf) serve(mux *http.ServeMux, token string) {
 		"GET /data/changes":    s.changes,
 		"GET /data/partitions": s.partitions,
 	} {
-		mux.HandleFunc(address, closed(token, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(address, closed(func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), readPatience)
 			defer cancel()
 			body, err := s.behind(ctx, r, answer)
@@ -75,14 +85,7 @@ func (s *shelf) serve(mux *http.ServeMux, token string) {
 		}))
 	}
 	// A page of a stranger must not give orders.
-	mux.Handle("POST /data/writes/{write}", http.NewCrossOriginProtection().Handler(closed(token, s.write)))
-}
-
-// closed keeps rows shut where no admin token is set, and says so as the API says things.
-func closed(token string, next http.HandlerFunc) http.HandlerFunc {
-	return shut(token, next, func(w http.ResponseWriter) {
-		writeProblem(w, fault.New(fault.Forbidden, "Rows are shown to those who have the admin token, and none is set: start the service with PARTITA_ADMIN_TOKEN."), nil)
-	})
+	mux.Handle("POST /data/writes/{write}", http.NewCrossOriginProtection().Handler(closed(s.write)))
 }
 
 // fail answers with a problem, and logs a defect.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -255,13 +256,29 @@ func TestRowsAreFilteredAndPaged(t *testing.T) {
 // Rows are for those who have the admin token, and edits for those who say who they are.
 func TestRowsNeedTheAdminToken(t *testing.T) {
 	open := serve(t, "../../examples/shop/shop.yaml", func(c *partita.Config) { c.AdminToken = "" })
+	own, err := os.ReadFile(open.AdminTokenFile())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range []string{"/data/rows?entity=order&partition=" + ada, "/data/partitions?family=customer", "/data/changes?entity=order&partition=" + ada} {
-		if status, text := open.ask(t, "GET", path, "", nil); status != http.StatusForbidden || !strings.Contains(text, "PARTITA_ADMIN_TOKEN") {
+		if status, text := open.ask(t, "GET", path, "", nil); status != http.StatusUnauthorized || !strings.Contains(text, "admin.token") {
 			t.Errorf("%s without a token: %d %s", path, status, text)
+		}
+		if status, text := open.ask(t, "GET", path, "", map[string]string{"Authorization": "Bearer " + strings.TrimSpace(string(own))}); status != http.StatusOK {
+			t.Errorf("%s with the service's own token: %d %s", path, status, text)
 		}
 	}
 	b := browse(t, "http://"+open.AdminAddr()+"/#/data")
-	b.says(t, "#view-data", "started without one")
+	b.says(t, "#view-data", "made its own")
+	b.do(t, chromedp.Click(chromedp.CSS("#view-data a")), chromedp.WaitVisible(chromedp.CSS("#token")),
+		chromedp.SendKeys(chromedp.CSS("#token"), strings.TrimSpace(string(own))+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#view-data select")))
+	// There a partition is chosen: a login leads back to where it was asked for.
+	without := serve(t, "../../examples/shop/shop.yaml", func(c *partita.Config) {
+		c.AdminToken, c.Store, c.Auth.Secret = "", "sqlite:"+t.TempDir(), make([]byte, 32)
+	})
+	if status, text := without.ask(t, "GET", "/data/partitions?family=customer", "", nil); status != http.StatusForbidden || !strings.Contains(text, "PARTITA_ADMIN_TOKEN") {
+		t.Errorf("a service that keeps nothing in a data folder: %d %s", status, text)
+	}
 
 	s := serve(t, "../../examples/chat/chat.yaml", nil)
 	room := `{"room_id":"` + ada + `","title":"tea"}`

@@ -37,6 +37,7 @@ var policy = map[string]string{
 // gate decides who may look.
 type gate struct {
 	token string
+	open  bool     // this machine sees figures without it
 	key   [32]byte // of the token: signs sessions
 	hosts []string
 	files *files
@@ -44,7 +45,7 @@ type gate struct {
 }
 
 func newGate(cfg Config, f *files) *gate {
-	g := &gate{token: cfg.Token, key: sha256.Sum256([]byte("partita admin session\x00" + cfg.Token)), files: f}
+	g := &gate{token: cfg.Token, open: cfg.Token == "" || cfg.Open, key: sha256.Sum256([]byte("partita admin session\x00" + cfg.Token)), files: f}
 	for _, h := range cfg.Hosts {
 		g.hosts = append(g.hosts, strings.ToLower(strings.TrimSuffix(h, ".")))
 	}
@@ -60,20 +61,20 @@ func (g *gate) guard(next http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		switch {
-		case g.token == "" && !g.knownHost(r.Host):
+		case g.open && !g.knownHost(r.Host):
 			// Else a page of a stranger whose name resolves to this machine could read everything. With
 			// a token it could not: browsers keep the session to the name that it was opened under.
-			http.Error(w, "Without an admin token this address is served under its IP address and as localhost only, not under that host name.", http.StatusMisdirectedRequest)
-		case g.token == "" && !local(r.RemoteAddr):
-			http.Error(w, "Without an admin token only this machine is answered. Set one to look from elsewhere.", http.StatusForbidden)
+			http.Error(w, "Unless the service is started with an admin token, this address is served under its IP address and as localhost only, not under that host name.", http.StatusMisdirectedRequest)
+		case g.open && !local(r.RemoteAddr):
+			http.Error(w, "Unless the service is started with an admin token, only this machine is answered. Set one to look from elsewhere.", http.StatusForbidden)
 		case r.URL.Path == "/login" && r.Method == http.MethodPost:
 			g.login.ServeHTTP(w, r)
-		case g.admitted(r) || g.files.open(r.URL.Path):
+		case g.open || g.shown(r) || g.files.open(r.URL.Path):
 			next.ServeHTTP(w, r)
 		case r.Method == http.MethodGet && r.URL.Path == "/":
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 		default:
-			w.Header().Set("WWW-Authenticate", `Bearer realm="partita admin"`)
+			challenge(w)
 			http.Error(w, "Send the admin token as Authorization: Bearer …, or log in at /login.", http.StatusUnauthorized)
 		}
 	})
@@ -90,9 +91,14 @@ func local(remote string) bool {
 	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
-func (g *gate) admitted(r *http.Request) bool {
+func challenge(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="partita admin"`)
+}
+
+// shown tells whether a request has the token, or the session of somebody who had it.
+func (g *gate) shown(r *http.Request) bool {
 	if g.token == "" {
-		return true
+		return false
 	}
 	if shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return g.right(strings.TrimSpace(shown))
@@ -121,21 +127,25 @@ func (g *gate) logIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// shut keeps what is behind it closed where no admin token is set, and refuses instead. It is for what
-// shows data or deletes it for good: without a token everybody on this machine is let in, and not all of
-// them may do that.
-func shut(token string, next http.HandlerFunc, refuse func(http.ResponseWriter)) http.HandlerFunc {
-	if token != "" {
-		return next
-	}
-	return func(w http.ResponseWriter, _ *http.Request) { refuse(w) }
+// owner lets those through who show the token, also where figures are open to all on this machine: it
+// is for what shows data or deletes it for good, and not all who use a machine may do that.
+func (g *gate) owner(next http.HandlerFunc) http.HandlerFunc {
+	return g.ownerOr(next, func(w http.ResponseWriter, status int, why string) { http.Error(w, why, status) })
 }
 
-// owner is shut, with words for a command line.
-func owner(token string, next http.HandlerFunc) http.HandlerFunc {
-	return shut(token, next, func(w http.ResponseWriter) {
-		http.Error(w, "Data is shown and deleted for those who have the admin token, and this service has none: start it with PARTITA_ADMIN_TOKEN.", http.StatusForbidden)
-	})
+// ownerOr is owner that refuses in another form.
+func (g *gate) ownerOr(next http.HandlerFunc, refuse func(w http.ResponseWriter, status int, why string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case g.shown(r):
+			next(w, r)
+		case g.token == "":
+			refuse(w, http.StatusForbidden, "Data is shown and deleted for those who have the admin token, and this service has none: start it with PARTITA_ADMIN_TOKEN.")
+		default:
+			challenge(w)
+			refuse(w, http.StatusUnauthorized, "Data is shown and deleted for those who have the admin token: send it as Authorization: Bearer …, or log in at /login. A service that was started without one made it, as admin.token in its data folder.")
+		}
+	}
 }
 
 // session is the value of a cookie: when it ends, and a signature that only the token's holder

@@ -40,13 +40,13 @@ type LettersDone struct {
 // office answers questions about dead letters, and takes orders.
 type office struct{ letters Letters }
 
-func (o office) serve(mux *http.ServeMux, token string) {
+func (o office) serve(mux *http.ServeMux, g *gate) {
 	mux.HandleFunc("GET /dead", o.list)
-	mux.HandleFunc("GET /dead/{id}", owner(token, o.inspect)) // it has the event's data
+	mux.HandleFunc("GET /dead/{id}", g.owner(o.inspect)) // it has the event's data
 	// A page of a stranger must not give orders.
 	same := http.NewCrossOriginProtection()
 	mux.Handle("POST /dead/replay", same.Handler(o.order(Letters.Replay)))
-	mux.Handle("POST /dead/drop", same.Handler(owner(token, o.order(Letters.Drop))))
+	mux.Handle("POST /dead/drop", same.Handler(g.owner(o.order(Letters.Drop))))
 }
 
 func (o office) list(w http.ResponseWriter, r *http.Request) {

@@ -70,7 +70,7 @@ func TestDataIsNeitherShownNorDeletedWithoutTheAdminToken(t *testing.T) {
 		{http.MethodGet, "/dead/x", ""},
 		{http.MethodPost, "/dead/drop", `{"all": true}`},
 	} {
-		if status, text := app.ask(t, call.method, call.path, call.body, nil); status != http.StatusForbidden || !strings.Contains(text, "PARTITA_ADMIN_TOKEN") {
+		if status, text := app.ask(t, call.method, call.path, call.body, nil); status != http.StatusUnauthorized || !strings.Contains(text, "admin.token") {
 			t.Errorf("%s %s: %d %s", call.method, call.path, status, text)
 		}
 	}

@@ -26,3 +26,18 @@ func Own(name string) bool {
 	_, err := netip.ParseAddr(name)
 	return err == nil
 }
+
+// Here tells whether an address, HOST:PORT, can be reached from this machine only.
+func Here(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && Loopback(host)
+}
+
+// Loopback tells whether a host, without port and brackets, is this machine.
+func Loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -18,7 +18,7 @@ const exact = (key, value, context) => (typeof value === 'number' && !Number.isS
 export async function ask(address, { method = 'GET', body, headers, wait = patience } = {}) {
   const response = await fetch(address, { method, body, headers, cache: 'no-store', signal: AbortSignal.timeout(wait) })
   if (response.status === 401) {
-    location.assign('/login')
+    location.assign('/login' + location.hash)
     throw new Error('log in first')
   }
   const text = await response.text()

@@ -9,6 +9,7 @@ import { drawTrail } from './data_trail.js'
 import { drawForm } from './data_form.js'
 
 const closed = {
+  login: ['Rows are shown to those who have the admin token. This service made its own when it started, as admin.token in its data folder:', 'cat partita-data/admin.token'],
   token: ['Rows are shown to those who have the admin token, and this service was started without one. Start it again with', 'PARTITA_ADMIN_TOKEN="$(openssl rand -hex 32 | tee admin-token)" partita serve …'],
   none: ['This service shows no rows here.'],
 }
@@ -16,7 +17,8 @@ const closed = {
 export function makeData(box, about) {
   if (about.rows !== 'shown') {
     const [text, command] = closed[about.rows]
-    box.replaceChildren(h('section', { class: 'empty' }, h('p', {}, text), command ? h('div', { class: 'command' }, h('pre', {}, command)) : null))
+    box.replaceChildren(h('section', { class: 'empty' }, h('p', {}, text), command ? h('div', { class: 'command' }, h('pre', {}, command)) : null,
+      about.rows === 'login' ? h('p', {}, h('a', { href: '/login#/data' }, 'Log in')) : null))
     return { show() {} }
   }
   const chooser = makeChooser(about)

@@ -16,6 +16,7 @@ const every = 5000
 
 async function ask(method, address, body) {
   const response = await fetch(address, { method, cache: 'no-store', body: body && JSON.stringify(body) })
+  if (response.status === 401) location.assign('/login')
   if (!response.ok) throw new Error((await response.text()).trim() || `status ${response.status}`)
   return response.json()
 }
