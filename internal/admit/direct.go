@@ -2,6 +2,7 @@ package admit
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -52,8 +53,7 @@ func (c *Conn) answered(request []byte) (bool, error) {
 		return done, err
 	}
 	c.direct.Store(nothing)
-	c.Close()
-	return false, net.ErrClosed
+	return false, errors.Join(net.ErrClosed, c.Close())
 }
 
 func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
