@@ -20,7 +20,7 @@ var floors = map[string]func(floorConfig) (http.Handler, error){
 	"sqlite-write": handWrite,
 	"sqlite-group": handGroup,
 	"lines":        handLines,
-	"baskets":      handBaskets,
+	"lines-change": handChanges,
 	"pg":           handReadPG,
 	"pg-write":     handWritePG,
 	"pg-outbox":    handOutboxPG,

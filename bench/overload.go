@@ -40,18 +40,19 @@ func (b *run) overload() error {
 		defer func() { b.apart = false }()
 		defer keepTo(loadCore)()
 	}
-	baskets, err := b.importLines()
+	data, err := b.importLines()
 	if err != nil {
 		return err
 	}
+	change := b.changeLines(lineIDs())
 	place := func(r *rand.Rand, q []byte) []byte { return b.post(q, "/v1/place_order", r.IntN(customers), r) }
 	for _, v := range []rival{
-		{"lines", "", baskets, basketFile, [2]contender{
-			{"read of 150 lines: hand-written, without admission", nil, 200, b.getLines},
-			{"read of 150 lines, fresh 0: Partita", nil, 200, b.getLines}}},
-		{"baskets", writerThreads, baskets, basketFile, [2]contender{
-			{"write of 20 lines: hand-written, group commit, without admission", nil, 201, b.postBasket},
-			{"write of 20 lines: Partita", nil, 201, b.postBasket}}},
+		{"lines", "", data, linesModel, [2]contender{
+			{"read of 150 rows: hand-written, without admission", nil, 200, b.getLines},
+			{"read of 150 rows, fresh 0: Partita", nil, 200, b.getLines}}},
+		{"lines-change", writerThreads, data, linesModel, [2]contender{
+			{"write of 20 rows: hand-written, group commit, without admission", nil, 200, change},
+			{"write of 20 rows: Partita", nil, 200, change}}},
 		{"sqlite", "", b.data(), b.model, [2]contender{
 			{"hard: read by key: hand-written, without admission", nil, 200, b.get("/v1/order/", nil)},
 			{"hard: read by key, fresh 0: Partita", nil, 200, b.get("/v1/order_now/", nil)}}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"runtime"
@@ -12,38 +13,32 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// The tables and indexes are those that Partita makes of the same model.
-const basketTables = `
-CREATE TABLE basket (customer_id TEXT NOT NULL, basket_id TEXT NOT NULL, placed_at TEXT NOT NULL, PRIMARY KEY (customer_id, basket_id)) WITHOUT ROWID;
+// The table and indexes are those that Partita makes of the same model.
+const lineTables = `
 CREATE TABLE line (customer_id TEXT NOT NULL, line_id TEXT NOT NULL, basket_id TEXT NOT NULL, status TEXT NOT NULL, sku TEXT NOT NULL,
 	quantity INTEGER NOT NULL, price INTEGER NOT NULL, placed_at TEXT NOT NULL, PRIMARY KEY (customer_id, line_id)) WITHOUT ROWID;
 CREATE INDEX line_placed ON line (customer_id, placed_at, line_id);
 CREATE INDEX line_status ON line (customer_id, status, placed_at, line_id)`
 
-const (
-	insertLineSQL   = `INSERT INTO line VALUES (?,?,?,?,?,?,?,?)`
-	insertBasketSQL = `INSERT INTO basket VALUES (?,?,?)`
-)
-
 // stamp writes times so that their order is that of their texts.
 const stamp = "2006-01-02T15:04:05.000000Z"
 
-// openBaskets opens a hand-made database with the lines, with the same promises as Partita's.
-func openBaskets(c floorConfig) (string, *sqlite3.Conn, error) {
+// openLines opens a hand-made database with the lines, with the same promises as Partita's.
+func openLines(c floorConfig) (string, *sqlite3.Conn, error) {
 	path := filepath.Join(c.Dir, "hand.db")
 	db, err := connect(path)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := db.Exec(basketTables + "; BEGIN"); err != nil {
+	if err := db.Exec(lineTables + "; BEGIN"); err != nil {
 		return "", nil, err
 	}
-	ins, _, err := db.Prepare(insertLineSQL)
+	ins, _, err := db.Prepare(`INSERT INTO line VALUES (?,?,?,?,?,?,?,?)`)
 	if err != nil {
 		return "", nil, err
 	}
 	defer ins.Close()
-	for n := range lines {
+	for n := range allLines {
 		if err := insertLine(ins, lineAt(n)); err != nil {
 			return "", nil, err
 		}
@@ -63,7 +58,7 @@ func insertLine(ins *sqlite3.Stmt, l orderLine) error {
 
 // handLines lists the newest lines of one status: a pool of connections with a prepared statement each.
 func handLines(c floorConfig) (http.Handler, error) {
-	path, _, err := openBaskets(c)
+	path, _, err := openLines(c)
 	if err != nil {
 		return nil, err
 	}
@@ -119,79 +114,86 @@ func listLines(list *sqlite3.Stmt, customer, status string) ([]orderLine, error)
 	return found, list.Reset()
 }
 
-// basket is an order with its lines.
-type basket struct {
-	Basket struct {
-		Customer string    `json:"customer_id"`
-		ID       string    `json:"basket_id"`
-		Placed   time.Time `json:"placed_at"`
-	} `json:"basket"`
-	Lines []orderLine `json:"line"`
+// change is what a request changes of a line.
+type change struct {
+	ID       string `json:"line_id"`
+	Quantity int    `json:"quantity"`
+	Price    int    `json:"price"`
 }
 
-// decodeBasket makes an order of a request's body.
-func decodeBasket(w http.ResponseWriter, r *http.Request) (o basket, ok bool) {
-	var in struct {
-		Customer string `json:"customer_id"`
-		Lines    []struct {
-			SKU      string `json:"sku"`
-			Quantity int    `json:"quantity"`
-			Price    int    `json:"price"`
-		} `json:"lines"`
-	}
+// changes are those of one request, and then the lines as they are committed.
+type changes struct {
+	Customer string   `json:"customer_id"`
+	Lines    []change `json:"lines"`
+	done     []orderLine
+}
+
+// decodeChanges makes changes of a request's body.
+func decodeChanges(w http.ResponseWriter, r *http.Request) (in changes, ok bool) {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || uuid.Validate(in.Customer) != nil || len(in.Lines) > 50 {
-		http.Error(w, "bad input", http.StatusBadRequest)
-		return o, false
-	}
-	o.Basket.Customer, o.Basket.ID, o.Basket.Placed = in.Customer, uuid.Must(uuid.NewV7()).String(), time.Now().UTC()
+	err := d.Decode(&in)
+	ok = err == nil && uuid.Validate(in.Customer) == nil && len(in.Lines) <= 50
 	for _, l := range in.Lines {
-		if l.Quantity < 1 || l.Price < 0 || len(l.SKU) > 24 {
-			http.Error(w, "bad input", http.StatusBadRequest)
-			return o, false
-		}
-		o.Lines = append(o.Lines, orderLine{Customer: in.Customer, ID: uuid.Must(uuid.NewV7()).String(), Basket: o.Basket.ID, Status: "placed",
-			SKU: l.SKU, Quantity: l.Quantity, Price: l.Price, Placed: o.Basket.Placed})
+		ok = ok && uuid.Validate(l.ID) == nil && l.Quantity >= 1 && l.Price >= 0
 	}
-	return o, true
+	if !ok {
+		http.Error(w, "bad input", http.StatusBadRequest)
+	}
+	return in, ok
 }
 
-// handBaskets inserts orders with their lines in groups.
-func handBaskets(c floorConfig) (http.Handler, error) {
-	_, db, err := openBaskets(c)
+// handChanges changes lines in groups.
+func handChanges(c floorConfig) (http.Handler, error) {
+	_, db, err := openLines(c)
 	if err != nil {
 		return nil, err
 	}
-	head, _, err := db.Prepare(insertBasketSQL)
+	get, _, err := db.Prepare(`SELECT basket_id, status, sku, placed_at FROM line WHERE customer_id=? AND line_id=?`)
 	if err != nil {
 		return nil, err
 	}
-	ins, _, err := db.Prepare(insertLineSQL)
+	set, _, err := db.Prepare(`UPDATE line SET quantity=?, price=? WHERE customer_id=? AND line_id=?`)
 	if err != nil {
 		return nil, err
 	}
-	commit := inGroups(db, func(o basket) error {
-		head.BindText(1, o.Basket.Customer)
-		head.BindText(2, o.Basket.ID)
-		head.BindText(3, o.Basket.Placed.Format(stamp))
-		err := head.Exec()
-		for _, l := range o.Lines {
-			if err == nil {
-				err = insertLine(ins, l)
+	commit := inGroups(db, func(all *changes) error {
+		for _, of := range all.Lines {
+			l, err := changeLine(get, set, all.Customer, of)
+			if err != nil {
+				return err
 			}
+			all.done = append(all.done, l)
 		}
-		return err
+		return nil
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o, ok := decodeBasket(w, r)
+		all, ok := decodeChanges(w, r)
 		if !ok {
 			return
 		}
-		if err := commit(o); err != nil {
+		if err := commit(&all); err != nil {
 			http.Error(w, "", http.StatusInternalServerError)
 			return
 		}
-		sendJSON(w, http.StatusCreated, o)
+		sendJSON(w, http.StatusOK, map[string][]orderLine{"line": all.done})
 	}), nil
+}
+
+func changeLine(get, set *sqlite3.Stmt, customer string, of change) (orderLine, error) {
+	get.BindText(1, customer)
+	get.BindText(2, of.ID)
+	if !get.Step() {
+		return orderLine{}, errors.Join(get.Reset(), errors.New("there is no such line"))
+	}
+	l := orderLine{Customer: customer, ID: of.ID, Basket: get.ColumnText(0), Status: get.ColumnText(1), SKU: get.ColumnText(2), Quantity: of.Quantity, Price: of.Price}
+	l.Placed, _ = time.Parse(stamp, get.ColumnText(3))
+	if err := get.Reset(); err != nil {
+		return l, err
+	}
+	set.BindInt(1, of.Quantity)
+	set.BindInt(2, of.Price)
+	set.BindText(3, customer)
+	set.BindText(4, of.ID)
+	return l, set.Exec()
 }
