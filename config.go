@@ -59,7 +59,8 @@ type Config struct {
 	// have open at the same time, at Listen and at Admin. Default: 1024, and no bound for loopback.
 	ConnectionsPerAddress int
 	// AdminToken is what callers of Admin must show, at least 16 characters. Required for an address
-	// beyond loopback. Default: none, and then only this machine is answered.
+	// beyond loopback. Default: none, and then only this machine is answered, and data is neither shown
+	// nor deleted there.
 	AdminToken string
 
 	// Auth says how callers' tokens are verified. Default: a development key in DataDir, and then

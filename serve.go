@@ -21,6 +21,7 @@ type server struct {
 	listener *conns.Listener
 	keys     *secure.Keys // nil: plain HTTP
 	http     *http.Server
+	door     *admit.Door // nil: there is none
 	logger   *slog.Logger
 	done     chan struct{}
 }
@@ -85,7 +86,7 @@ func (s *server) serve(h http.Handler, door *admit.Door, failed func(error)) {
 	if s.keys != nil {
 		listener = s.keys.Listen(listener)
 	}
-	if door != nil {
+	if s.door = door; door != nil {
 		s.http = httpapi.ServerBehind(door, h)
 		listener = door.Listen(listener)
 	}
@@ -103,6 +104,9 @@ func (s *server) serve(h http.Handler, door *admit.Door, failed func(error)) {
 func (s *server) shutdown(ctx context.Context) error {
 	if s == nil {
 		return nil
+	}
+	if s.door != nil {
+		defer context.AfterFunc(ctx, s.door.Abandon)()
 	}
 	defer s.listener.Wait()
 	if s.http == nil { // never served

@@ -128,6 +128,7 @@ func (k *compiler) eventData(e *Event, m *members, what string) bool {
 		node *node
 	}
 	var list []member
+	ok := true
 	if n.kind == mapNode {
 		for _, p := range k.entries(n, what+": data", "field") {
 			if !p.value.bad() {
@@ -136,12 +137,17 @@ func (k *compiler) eventData(e *Event, m *members, what string) bool {
 		}
 	} else {
 		for _, x := range k.list(n, what+": data") {
-			if text, ok := k.scalar(x, what+": data"); ok {
+			if x.kind == mapNode {
+				k.refuse(x.spot, "%s: data is a list with a name of its own in it", what).
+					fix("name all of them, without the list: data: {a: …, b: …}")
+				ok = false
+			} else if text, is := k.scalar(x, what+": data"); is {
 				list = append(list, member{text[strings.LastIndexByte(text, '.')+1:], x})
+			} else {
+				ok = false
 			}
 		}
 	}
-	ok := true
 	for _, d := range list {
 		text, is := k.scalar(d.node, what+": data")
 		if !is {

@@ -18,7 +18,7 @@ import (
 // admin says where the admin address of a running service is.
 type admin struct {
 	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081"`
-	TokenFile string `help:"File with a token, for a service whose admin address is beyond loopback; or PARTITA_ADMIN_TOKEN in the environment." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
+	TokenFile string `help:"File with the admin token of the service, where it has one; or PARTITA_ADMIN_TOKEN in the environment." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
 	CA        string `help:"Who signed the certificate of the admin address, in PEM, where that is https://… and this machine does not know." name:"admin-ca" env:"PARTITA_ADMIN_CA" placeholder:"FILE"`
 	Cert      string `help:"Certificate to show there, in PEM, where it asks for one." name:"admin-cert" env:"PARTITA_ADMIN_CERT" placeholder:"FILE"`
 	Key       string `help:"Private key of that certificate." name:"admin-key" env:"PARTITA_ADMIN_KEY" placeholder:"FILE"`
@@ -81,6 +81,8 @@ func (k *admin) askFor(ctx context.Context, patience time.Duration, method, path
 	case res.StatusCode == http.StatusMethodNotAllowed,
 		res.StatusCode == http.StatusNotFound && (words == "" || strings.HasPrefix(words, "There is nothing here") || strings.Contains(words, "404 page not found")):
 		return nil, fmt.Errorf("what answers at %s is not the admin address of Partita, or its model has nothing of the kind", k.Admin)
+	case res.StatusCode == http.StatusForbidden && strings.Contains(words, "PARTITA_ADMIN_TOKEN"):
+		return nil, errors.New(words)
 	case token != "" && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden):
 		return nil, fmt.Errorf("%s answers %s: the token is not the one that this service was started with", k.Admin, res.Status)
 	case res.StatusCode == http.StatusUnauthorized, res.StatusCode == http.StatusForbidden, words == "":

@@ -81,7 +81,7 @@ func (k *backupCommand) Run(ctx context.Context, c *console) error {
 		}{path, manifest})
 	}
 	fmt.Fprintf(c.out, "%s is written: %d rows, %d changes and %d accepted writes of %d partitions, as they were at %s or a moment later\n", path,
-		manifest.Records("rows"), manifest.Records("changes"), manifest.Records("accepted"), manifest.Records("heads"), manifest.Made.Local().Format(time.DateTime))
+		manifest.Declared("rows"), manifest.Declared("changes"), manifest.Records("accepted"), manifest.Declared("heads"), manifest.Made.Local().Format(time.DateTime))
 	if accepts(m) && !storeurl.Embedded(k.Store) && len(k.Bus) == 0 {
 		fmt.Fprintln(c.err, "not in it: accepted writes that wait on a bus; where nodes have one, give it with --bus")
 	}

@@ -21,9 +21,12 @@ writes: {add: {insert: note, input: [text], emit: added}}
 events: {added: {data: [note.note_id, note.text], deliver: "http://127.0.0.1:9/hook-with-a-secret"}}
 `
 
+// adminToken is that of services whose data is shown or deleted by commands.
+const adminToken = "of-the-admin-address-in-tests"
+
 // What cannot be delivered is listed, shown, replayed and dropped from the command line.
 func TestDeadLettersFromTheCommandLine(t *testing.T) {
-	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"})
+	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", AdminToken: adminToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +38,7 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Setenv("PARTITA_ADMIN_TOKEN", adminToken)
 	admin := "--admin=" + app.AdminAddr()
 	if out := must(t, "dead", admin); !strings.Contains(out, "no dead letters") {
 		t.Error(out)
@@ -96,6 +100,7 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.Header.Set("Authorization", "Bearer "+adminToken)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -103,5 +108,27 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusForbidden || len(letters()) != 1 {
 		t.Error(resp.Status)
+	}
+}
+
+// A service without an admin token erases nothing, and the command says what to do.
+func TestEraseNeedsTheAdminToken(t *testing.T) {
+	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: partita.None, Admin: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := app.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, token := range []string{"", adminToken} {
+		t.Setenv("PARTITA_ADMIN_TOKEN", token)
+		if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); code != failed || !strings.Contains(err, "start it with PARTITA_ADMIN_TOKEN") {
+			t.Errorf("%d %s", code, err)
+		}
 	}
 }

@@ -66,6 +66,7 @@ type keptNode struct {
 
 // keepService makes what the service stands on.
 func keepService(t *testing.T, postgres bool) *kept {
+	t.Setenv("PARTITA_ADMIN_TOKEN", adminToken) // of the service and of the commands that ask it
 	k := &kept{t: t, dir: t.TempDir()}
 	k.file = filepath.Join(k.dir, "model.yaml")
 	if err := os.WriteFile(k.file, []byte(keptModel), 0o600); err != nil {

@@ -53,7 +53,7 @@ func golden(t *testing.T, name, got string) {
 // What people see of the two examples.
 func TestText(t *testing.T) {
 	explained := map[string][]string{
-		"shop": {"customer", "orders", "open_orders", "order_by_number", "place_order", "pay_order", "forget_order"},
+		"shop": {"customer", "lines", "orders", "open_orders", "order_by_number", "place_order", "pay_order", "forget_order"},
 		"chat": {"room", "messages", "post", "mark_read", "touch_inbox"},
 	}
 	for name, patterns := range explained {

@@ -98,11 +98,8 @@ func readAddress(r *model.Read) string {
 		}
 		return b
 	}
-	for _, f := range r.By {
-		b += "/{" + f.Name + "}"
-	}
 	var query []string
-	for _, f := range r.Filter {
+	for _, f := range slices.Concat(r.By, r.Filter) {
 		query = append(query, f.Name+"=")
 	}
 	if r.Range != nil {

@@ -87,7 +87,7 @@ func (d *Door) heed(out *os.File) {
 	for {
 		_, err := out.Read(b[:])
 		asked := d.pump.asked.Swap(0)
-		late := err == nil && asked > 0 && time.Now().UnixNano()-asked > int64(longLine)
+		late := err == nil && asked > 0 && d.many() && time.Now().UnixNano()-asked > int64(longLine)
 		d.backlog.Store(err == nil && (late || d.held.Load() > 0 && d.backlog.Load()))
 		if d.held.Load() > 0 {
 			d.mu.Lock()
@@ -99,6 +99,10 @@ func (d *Door) heed(out *os.File) {
 		}
 	}
 }
+
+// many tells whether more requests can come at once than may be looked at: otherwise nobody need ever be held,
+// however long it takes until somebody is looked at.
+func (d *Door) many() bool { return d.open.Load()+d.streams.Load() > int64(d.config.Inside) }
 
 // room is how many may be looked at, at the same time.
 func (d *Door) room() int64 {

@@ -89,8 +89,13 @@ type Conn struct {
 	refused time.Time               // when the limits of time were set for refusals; zero: they are net/http's
 	peeker  peeker
 	closed  atomic.Bool
+	stream  bool                 // the request shares its connection with others
 	waits   atomic.Pointer[held] // nil: the request is not held
 	holding held
+
+	direct atomic.Int32 // whether a request is being answered directly
+	ctx    context.Context
+	end    context.CancelFunc // of ctx; nil: nothing was answered directly yet
 }
 
 // enter notes that the request was let in, and lets it be counted whether it comes to its gate.
@@ -225,15 +230,25 @@ func (c *Conn) Idle() {
 	c.Aside()
 	c.Unmark()
 	c.shed.Store(false)
+	if c.stream {
+		c.door.streams.Add(-1)
+	}
 	c.first, c.fresh, c.held, c.refused = false, true, 0, time.Time{}
 }
 
-// Close closes the connection, also where its request is held.
+// Close closes the connection, also where its request is held. One whose request is being answered directly is
+// closed when that is done: net/http takes it for idle.
 func (c *Conn) Close() error {
+	if c.direct.CompareAndSwap(answering, closing) {
+		return nil
+	}
 	if c.closed.CompareAndSwap(false, true) {
 		c.drop()
 		c.Aside()
 		c.Unmark()
+		if c.end != nil {
+			c.end()
+		}
 		c.door.open.Add(-1)
 		if c.door.stuck.Load() {
 			c.door.ease()

@@ -1,6 +1,8 @@
 package admit
 
 import (
+	"context"
+	"net"
 	"sync"
 	"time"
 )
@@ -9,8 +11,9 @@ import (
 // needed: the connection is idle for it all the while.
 type Direct struct {
 	// Answer appends the whole answer, headers and all, to a request that was let in: the bytes are all
-	// that has arrived. With false the request is net/http's, and Answer has left no trace.
-	Answer func(answer, request []byte) ([]byte, bool)
+	// that has arrived. With false the request is net/http's, and Answer has left no trace. ctx is the
+	// connection's, as requests have it from net/http, but it does not end when the caller goes.
+	Answer func(ctx context.Context, answer, request []byte) ([]byte, bool)
 	// Idle and Write are the server's limits of time: until the next request, and for an answer.
 	Idle, Write time.Duration
 }
@@ -18,11 +21,21 @@ type Direct struct {
 // Answer lets some requests be answered directly. It is called before the first connection comes.
 func (d *Door) Answer(by Direct) { d.direct = &by }
 
+// Abandon ends the context of what is being answered directly: those who stop the server wait no longer.
+func (d *Door) Abandon() { d.abandon() }
+
 // answers are pieces of memory in which answers are made.
 var answers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 // mostKept bounds the memory of an answer that is kept for the next.
 const mostKept = 16 << 10
+
+// What a connection does directly.
+const (
+	nothing   = iota
+	answering // a request
+	closing   // likewise, and it is to be closed then
+)
 
 // answered answers a request that was let in, if that can be done directly, and tells whether it was.
 func (c *Conn) answered(request []byte) (bool, error) {
@@ -30,8 +43,22 @@ func (c *Conn) answered(request []byte) (bool, error) {
 	if by == nil || c.first || c.led || c.shed.Load() {
 		return false, nil
 	}
+	if c.end == nil {
+		c.ctx, c.end = context.WithCancel(WithConn(c.door.base, c))
+	}
+	c.direct.Store(answering)
+	done, err := c.answer(by, request)
+	if c.direct.CompareAndSwap(answering, nothing) {
+		return done, err
+	}
+	c.direct.Store(nothing)
+	c.Close()
+	return false, net.ErrClosed
+}
+
+func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	room := answers.Get().(*[]byte)
-	answer, ok := by.Answer((*room)[:0], request)
+	answer, ok := by.Answer(c.ctx, (*room)[:0], request)
 	if cap(answer) <= mostKept {
 		*room = answer
 	}
@@ -49,4 +76,11 @@ func (c *Conn) answered(request []byte) (bool, error) {
 	}
 	c.Idle()
 	return true, c.socket.SetReadDeadline(now.Add(by.Idle))
+}
+
+// leftDirectly tells whether the caller of a request that waited so long has given up, where net/http does not see to
+// that.
+func leftDirectly(ctx context.Context, waited time.Duration) bool {
+	c := ConnOf(ctx)
+	return waited > goneAfter && c != nil && c.direct.Load() != nothing && new(peeker).gone(c.socket)
 }

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -42,13 +43,16 @@ type Door struct {
 	held    atomic.Int64
 	marked  atomic.Int64 // requests that were let in to be refused
 	open    atomic.Int64 // connections
+	streams atomic.Int64 // requests that share a connection with others
 	passed  atomic.Uint64
 	coming  [kinds][priorities]atomic.Int64 // looked at, on their way to a gate
 	eased   chan struct{}
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
-	direct  *Direct                     // nil: all that is let in is read and answered by net/http
+	direct  *Direct         // nil: all that is let in is read and answered by net/http
+	base    context.Context // of what is answered directly
+	abandon context.CancelFunc
 	backlog atomic.Bool                 // processors have more to do than they can
 	few     int64                       // who may be looked at then
 	pump    pump                        // calls then
@@ -142,6 +146,7 @@ func NewDoor(c DoorConfig) *Door {
 	}
 	d := &Door{config: c, reads: map[string]*pattern{}, writes: map[string]*pattern{}, eased: make(chan struct{}, 1),
 		always: newPattern(model.Critical, processor), other: newPattern(model.Normal, processor)}
+	d.base, d.abandon = context.WithCancel(context.Background())
 	for _, r := range c.Model.Reads {
 		p := newPattern(r.Priority, present(c.Reads, readGate))
 		p.read = r

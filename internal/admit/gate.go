@@ -247,7 +247,7 @@ func (g *Gate) answered(ctx context.Context, w *waiter[store.Partition], pass Pa
 	now := time.Now()
 	pass.wait = now.Sub(pass.entered)
 	pass.entered, pass.lane = now, w.lane
-	late := ctx.Err() != nil // nobody waits for what it would do
+	late := ctx.Err() != nil || leftDirectly(ctx, pass.wait) // nobody waits for what it would do
 	if end, ok := ctx.Deadline(); ok && end.Sub(now) < time.Duration(g.service.Load()) {
 		late = true // it would not be done in time
 	}

@@ -156,7 +156,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	case in:
 		c.enter(p, k)
 	case h.left:
-	case p.read != nil && p.read.Stale > 0: // an old answer is better than none
+	case k != processor && p.read != nil && p.read.Stale > 0: // an old answer is better than none
 		d.inside.Add(1)
 		c.inside.Store(p.entry(processor))
 		c.shed.Store(true)

@@ -13,19 +13,23 @@ import (
 // Such a request was read before it came here, so to refuse it costs more than to refuse one of
 // HTTP/1.1. No more of them are held than of those.
 func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn, bool) {
-	c := &Conn{door: d}
+	c := &Conn{door: d, stream: true}
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
 	if d.held.Load() >= mostHeld {
 		return c, false
 	}
+	d.streams.Add(1)
 	stop := context.AfterFunc(ctx, func() { c.drop() })
 	defer stop()
 	in := d.enter(c, []byte(method+" "+target+" HTTP/2"))
 	if in && c.held > goneAfter && ctx.Err() != nil {
 		c.Idle() // the caller has gone: nothing is to be done for it
 		return c, false
+	}
+	if !in {
+		d.streams.Add(-1)
 	}
 	return c, in
 }

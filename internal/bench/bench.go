@@ -210,7 +210,7 @@ func (b *run) rehearse(ctx context.Context) error {
 	if len(b.names) == 0 {
 		return fmt.Errorf("no pattern of the model can be asked for: %s", b.report.Left[0].Why)
 	}
-	b.probe = &Probe{Generator: b.generator, Mix: b.mix, Names: b.names, Connections: b.Connections, Within: b.Within, Seed: b.world.Size.Seed, CPU: b.cpu, Told: b.Told}
+	b.probe = &Probe{Generator: b.generator, Mix: b.mix, Names: b.names, Connections: func(float64) int { return b.Connections }, Within: b.Within, Seed: b.world.Size.Seed, CPU: b.cpu, Told: b.Told}
 	for _, p := range b.mix.Patterns {
 		b.report.Patterns = append(b.report.Patterns, Proportion{Pattern: p.Name, Share: p.Share, Declared: p.Declared, Priority: priority(p.Priority())})
 	}

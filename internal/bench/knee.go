@@ -16,6 +16,7 @@ const (
 	followed = 0.95 // of what was asked must be answered in time
 	enough   = 100  // answers of a pattern, for its p99 to count
 	maxSteps = 24
+	maxLate  = 3 // steps in which the load's own process was late are made again
 )
 
 // Probe asks a service at one rate after the other.
@@ -23,7 +24,8 @@ type Probe struct {
 	Generator   *load.Generator
 	Mix         load.Mix
 	Names       []string // of the patterns that are asked for
-	Connections int
+	Connections func(rate float64) int
+	Strangers   bool          // callers do not wait for each other: see load.Stream
 	Within      time.Duration // what counts as in time where the model declares no objective
 	Seed        uint64
 	CPU         func() time.Duration             // that the service has used
@@ -35,9 +37,9 @@ type Probe struct {
 // Hold asks at a rate for a while.
 func (p *Probe) Hold(ctx context.Context, rate float64, d time.Duration, names []string) (load.Result, Shares, error) {
 	p.phases++
-	before := p.CPU()
-	r, err := p.Generator.Run(ctx, load.Phase{For: d, Seed: p.Seed + p.phases, Streams: []load.Stream{{
-		Name: "all", Rate: rate, Patterns: names, Partition: -1, Connections: p.Connections, Ready: p.Connections, Patience: p.Patience(), Within: p.Within,
+	before, connections := p.CPU(), p.Connections(rate)
+	r, err := p.Generator.Run(ctx, load.Phase{For: d, Seed: p.Seed + p.phases, Keep: true, Streams: []load.Stream{{
+		Name: "all", Rate: rate, Patterns: names, Partition: -1, Connections: connections, Ready: connections, Strangers: p.Strangers, Patience: p.Patience(), Within: p.Within,
 	}}})
 	machine := r.Took.Seconds() * float64(runtime.NumCPU())
 	return r, Shares{Service: share((p.CPU() - before).Seconds(), machine), Load: share(r.CPU.Seconds(), machine)}, err
@@ -52,11 +54,15 @@ func (p *Probe) Search(ctx context.Context, from float64, step time.Duration) (k
 	if _, _, err := p.Hold(ctx, from, step, p.Names); err != nil { // caches and connections first
 		return k, nil, err
 	}
-	rate, low, high := from, 0.0, math.Inf(1)
+	rate, low, high, late := from, 0.0, math.Inf(1), 0
 	for n, halved := 0, 0; n < maxSteps && halved < halvings; n++ {
 		why, s, err := p.try(ctx, rate, step)
 		if err != nil {
 			return k, steps, err
+		}
+		if s.late && late < maxLate { // as it seems the machine had other work
+			late++
+			continue
 		}
 		steps = append(steps, s)
 		k.Peak = max(k.Peak, s.Goodput)

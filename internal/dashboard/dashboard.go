@@ -75,12 +75,12 @@ func New(cfg Config) (http.Handler, error) {
 		})
 	}
 	if cfg.Letters != nil {
-		office{cfg.Letters}.serve(mux)
+		office{cfg.Letters}.serve(mux, cfg.Token)
 	}
 	if cfg.Data != nil {
 		newShelf(&cfg).serve(mux, cfg.Token)
 	}
-	cfg.Keeping.serve(mux)
+	cfg.Keeping.serve(mux, cfg.Token)
 	mux.Handle("GET /", files)
 	return g.guard(mux), nil
 }

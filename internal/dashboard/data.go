@@ -78,14 +78,11 @@ func (s *shelf) serve(mux *http.ServeMux, token string) {
 	mux.Handle("POST /data/writes/{write}", http.NewCrossOriginProtection().Handler(closed(token, s.write)))
 }
 
-// closed keeps what is behind it shut where no admin token is set.
+// closed keeps rows shut where no admin token is set, and says so as the API says things.
 func closed(token string, next http.HandlerFunc) http.HandlerFunc {
-	if token != "" {
-		return next
-	}
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return shut(token, next, func(w http.ResponseWriter) {
 		writeProblem(w, fault.New(fault.Forbidden, "Rows are shown to those who have the admin token, and none is set: start the service with PARTITA_ADMIN_TOKEN."), nil)
-	}
+	})
 }
 
 // fail answers with a problem, and logs a defect.

@@ -121,6 +121,23 @@ func (g *gate) logIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
+// shut keeps what is behind it closed where no admin token is set, and refuses instead. It is for what
+// shows data or deletes it for good: without a token everybody on this machine is let in, and not all of
+// them may do that.
+func shut(token string, next http.HandlerFunc, refuse func(http.ResponseWriter)) http.HandlerFunc {
+	if token != "" {
+		return next
+	}
+	return func(w http.ResponseWriter, _ *http.Request) { refuse(w) }
+}
+
+// owner is shut, with words for a command line.
+func owner(token string, next http.HandlerFunc) http.HandlerFunc {
+	return shut(token, next, func(w http.ResponseWriter) {
+		http.Error(w, "Data is shown and deleted for those who have the admin token, and this service has none: start it with PARTITA_ADMIN_TOKEN.", http.StatusForbidden)
+	})
+}
+
 // session is the value of a cookie: when it ends, and a signature that only the token's holder
 // can have been given.
 func (g *gate) session(end time.Time) string {

@@ -32,13 +32,13 @@ type EraseLine struct {
 	Error       string            `json:"error,omitempty"`
 }
 
-func (k Keeping) serve(mux *http.ServeMux) {
+func (k Keeping) serve(mux *http.ServeMux, token string) {
 	if k.Accepted != nil {
-		mux.HandleFunc("GET /accepted", k.accepted)
+		mux.HandleFunc("GET /accepted", owner(token, k.accepted))
 	}
 	if k.Erase != nil {
 		// A page of a stranger must not give orders.
-		mux.Handle("POST /erase", http.NewCrossOriginProtection().Handler(http.HandlerFunc(k.erase)))
+		mux.Handle("POST /erase", http.NewCrossOriginProtection().Handler(owner(token, k.erase)))
 	}
 }
 

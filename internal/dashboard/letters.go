@@ -40,13 +40,13 @@ type LettersDone struct {
 // office answers questions about dead letters, and takes orders.
 type office struct{ letters Letters }
 
-func (o office) serve(mux *http.ServeMux) {
+func (o office) serve(mux *http.ServeMux, token string) {
 	mux.HandleFunc("GET /dead", o.list)
-	mux.HandleFunc("GET /dead/{id}", o.inspect)
+	mux.HandleFunc("GET /dead/{id}", owner(token, o.inspect)) // it has the event's data
 	// A page of a stranger must not give orders.
 	same := http.NewCrossOriginProtection()
 	mux.Handle("POST /dead/replay", same.Handler(o.order(Letters.Replay)))
-	mux.Handle("POST /dead/drop", same.Handler(o.order(Letters.Drop)))
+	mux.Handle("POST /dead/drop", same.Handler(owner(token, o.order(Letters.Drop))))
 }
 
 func (o office) list(w http.ResponseWriter, r *http.Request) {
@@ -80,8 +80,8 @@ func (o office) inspect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, letter)
 }
 
-func (o office) order(do func(Letters, context.Context, ...string) (int, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (o office) order(do func(Letters, context.Context, ...string) (int, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		var order LetterOrder
 		const most = 1 << 20
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(&order); err != nil || order.All == (len(order.IDs) > 0) {
@@ -105,7 +105,7 @@ func (o office) order(do func(Letters, context.Context, ...string) (int, error))
 			return
 		}
 		writeJSON(w, done)
-	})
+	}
 }
 
 // writeFault answers with what an error may show.

@@ -66,21 +66,22 @@ func hot(s *scene) []load.Stream {
 	return []load.Stream{base, usual, more}
 }
 
-// crowd is how many connections an overload comes over: more than can be answered in time, or it would
-// wait at the callers, and the service would never see it.
-func (s *scene) crowd() int {
-	return int(max(512, min(8192, 2*s.report.Knee*s.Within.Seconds())))
+// crowd is how many connections there are where a rate is followed, and where it is far exceeded: more
+// than can be answered in time, or an overload would wait at the callers, and the service would never
+// see it. What the service follows is measured with as many.
+func (e *env) crowd(rate float64) int {
+	return int(max(512, min(8192, 2*rate*e.Within.Seconds())))
 }
 
-// surge is a base load of 80 % of what the service follows, and more in the trouble, so that it comes
-// to a multiple in all.
+// surge is a base load of 80 % of what the service follows, and more of the same callers in the trouble, so
+// that it comes to a multiple in all.
 func surge(s *scene, times float64, tries int) []load.Stream {
 	base := s.base(0.8 * s.report.Knee)
-	base.Tries, base.Connections, base.Strangers = tries, s.crowd(), true
-	base.Ready = base.Connections / 2
+	base.Tries, base.Connections, base.Strangers = tries, s.crowd(s.report.Knee), true
+	base.Ready = base.Connections
 	more := base
 	more.Name, more.Rate = fmt.Sprintf("up to %g×", times), (times-0.8)*s.report.Knee
-	more.From, more.To, more.Log = s.begin, s.end, load.LogWrites
+	more.From, more.To, more.Log, more.Shared = s.begin, s.end, load.LogWrites, true
 	return []load.Stream{base, more}
 }
 
@@ -90,7 +91,7 @@ func spike(s *scene) []load.Stream {
 	base.Name, base.Patterns = "critical", s.like(critical)
 	more := s.base(12 * s.report.Knee)
 	more.Name, more.Patterns, more.From, more.To, more.Log = "bulk", s.like(bulk), s.begin, s.end, load.LogWrites
-	more.Connections, more.Strangers = s.crowd(), true
-	more.Ready = more.Connections / 2
+	more.Connections, more.Strangers = s.crowd(s.report.Knee), true
+	more.Ready = more.Connections
 	return []load.Stream{base, more}
 }

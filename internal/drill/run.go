@@ -170,7 +170,7 @@ func (e *env) open(ctx context.Context) (err error) {
 	if err := e.rehearse(ctx); err != nil {
 		return err
 	}
-	e.probe = &bench.Probe{Generator: e.generator, Mix: e.mix, Names: e.names, Connections: connections, Within: e.Within, Seed: c.Size.Seed, CPU: e.cpu, Told: e.Told}
+	e.probe = &bench.Probe{Generator: e.generator, Mix: e.mix, Names: e.names, Connections: e.crowd, Strangers: true, Within: e.Within, Seed: c.Size.Seed, CPU: e.cpu, Told: e.Told}
 	return e.measure(ctx)
 }
 

@@ -56,7 +56,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	if err != nil {
 		return ReadResult{Store: took}, err
 	}
-	r := ReadResult{Answer: a, Outcome: outcome, Store: took, Quotas: quotas}
+	r := ReadResult{Answer: a, Outcome: outcome, Store: took, Quotas: quotas, Spare: outcome == cache.Bypass}
 	if outcome == cache.Shared {
 		r.Store = 0
 	}

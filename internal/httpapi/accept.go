@@ -158,7 +158,7 @@ func (a *API) submitItem(ctx context.Context, r *http.Request, it laterItem, sta
 	a.recorder.Write(it.q.Write, sample)
 	switch {
 	case err != nil:
-		return a.refuseItem(r, within(err, it.index))
+		return a.refuseItem(r, within(err, it.index), result.Replayed)
 	case pending != nil:
 		return batchResult{Status: http.StatusAccepted, Headers: map[string]string{"Location": operationsPath + pending.ID}, Body: a.operationBody(pending)}
 	}

@@ -128,6 +128,7 @@ func badCases(t *testing.T, me, paid, placed string) []badCase {
 		get("bound that is no time", "/v1/orders/"+ann+"?placed_at.from=yesterday", 422, "invalid_input", "parameter placed_at.from"),
 		get("missing parameter", "/v1/lines/"+ann, 422, "invalid_input", "parameter order_id"),
 		get("broken percent", "/v1/orders/"+ann+"?status=%25zz%", 400, "bad_request", "parameter status"),
+		get("broken percent in what is needed", "/v1/lines/"+ann+"?order_id=%zz", 400, "bad_request", "parameter order_id"),
 		get("forged cursor", "/v1/orders/"+ann+"?after=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 400, "bad_cursor", ""),
 		get("empty cursor", "/v1/orders/"+ann+"?after=", 400, "bad_cursor", "parameter after"),
 		get("two cursors", "/v1/orders/"+ann+"?after=AA&before=AA", 422, "invalid_input", "parameter before"),

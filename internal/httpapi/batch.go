@@ -116,7 +116,7 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 		route := a.writes[items[i].Values[itemWrite].Text()]
 		q, err := a.prepareItem(&items[i], route, claims, i)
 		if err != nil {
-			results[i] = a.refuseItem(r, err)
+			results[i] = a.refuseItem(r, err, false)
 			if route != nil {
 				a.recorder.Write(route.write, engine.WriteSample{Code: fault.CodeOf(err), Total: time.Since(start)})
 			}
@@ -138,7 +138,7 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 		sample := engine.WriteSample{Replayed: done[j].Replayed, Store: done[j].Store, Total: total}
 		if errs[j] != nil {
 			sample.Code = fault.CodeOf(errs[j])
-			results[i] = a.refuseItem(r, within(pointInto(errs[j], requests[j].Write), i))
+			results[i] = a.refuseItem(r, within(pointInto(errs[j], requests[j].Write), i), done[j].Replayed)
 		} else {
 			results[i] = a.itemResult(requests[j].Write.Family, requests[j].Args.Values[0], &done[j])
 		}
@@ -192,15 +192,18 @@ func within(err error, i int) error {
 	return &moved
 }
 
-func (a *API) refuseItem(r *http.Request, err error) batchResult {
+func (a *API) refuseItem(r *http.Request, err error, replayed bool) batchResult {
 	p, f := problemOf(err)
 	a.note(r, &p, f)
 	describeExceeded(nil, &p, err)
-	result := batchResult{Status: p.Status, Problem: &p}
+	headers := map[string]string{}
 	if f.RetryAfter > 0 {
-		result.Headers = map[string]string{"Retry-After": retryAfter(f.RetryAfter)}
+		headers["Retry-After"] = retryAfter(f.RetryAfter)
 	}
-	return result
+	if replayed {
+		headers["Idempotency-Replayed"] = "true"
+	}
+	return batchResult{Status: p.Status, Headers: headers, Problem: &p}
 }
 
 func (a *API) itemResult(f *model.Family, partition model.Value, done *engine.WriteResult) batchResult {

@@ -61,6 +61,18 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// A refusal that is kept under its key says so when it is given again, as a success does.
+func TestBatchTellsWhatWasRefusedBefore(t *testing.T) {
+	s, me, _, _ := stocked(t)
+	nowhere := `{"writes":[{"write":"pay_order","idempotency_key":"k","input":` + order("0190f5c7-1111-7abc-8def-0123456789ab") + `}]}`
+	for _, again := range []bool{false, true} {
+		a := s.want(200, "POST", "/v1/batch", nowhere, me)
+		if strings.Contains(a.body, `"Idempotency-Replayed":"true"`) != again || !strings.Contains(a.body, "missing_row") {
+			t.Errorf("repeat %v: %s", again, a.body)
+		}
+	}
+}
+
 func TestBadBatches(t *testing.T) {
 	s, me, _, _ := stocked(t)
 	before := s.head(ann)

@@ -1,26 +1,29 @@
 package httpapi
 
 import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/hosts"
 )
 
-// An answer that lies in memory takes less time than net/http takes to read the request and to write
-// the answer. Therefore the door hands over what has arrived, and what is one plain GET for an answer that
-// is at hand is answered here, byte for byte as net/http would. Everything else is left to net/http, and so
-// is every request that is unusual in any way: nothing is ever refused here.
+// What a read of one row or page takes is less than what net/http takes to read the request and to write the answer.
+// Therefore the door hands over what has arrived, and what is one plain GET is answered here, byte for byte as net/http
+// would. Everything else is left to net/http, and so is every request that is unusual in any way: nothing is ever
+// refused here that would not be refused there.
 
-// largestDirect bounds the bodies that are answered directly, and so the memory that answers take.
+// largestDirect bounds the bodies from the cache that are looked up before anything else.
 const largestDirect = 8 << 10
 
 // direct appends the answer to a request; see admit.Direct.
-func (a *API) direct(answer, request []byte) (_ []byte, ok bool) {
+func (a *API) direct(ctx context.Context, answer, request []byte) (_ []byte, ok bool) {
 	start := time.Now()
 	defer func() {
 		if recover() != nil { // the same happens again where it is recorded and told
@@ -32,10 +35,7 @@ func (a *API) direct(answer, request []byte) (_ []byte, ok bool) {
 		return answer, false
 	}
 	route := a.reads[string(head.name)]
-	if route == nil || route.read.Fresh <= 0 || route.required > 0 || a.modes.Read(route.read) != nil {
-		return answer, false
-	}
-	if !head.readFields(fields) { // looked at last: most reads that are not cached end above
+	if route == nil || route.required > 0 || a.modes.Read(route.read) != nil || !head.readFields(fields) {
 		return answer, false
 	}
 	if a.verifier == nil {
@@ -59,32 +59,98 @@ func (a *API) direct(answer, request []byte) (_ []byte, ok bool) {
 		return answer, false
 	}
 	q.Min = string(head.least)
-	result, ok := a.hitter.Hit(q, largestDirect)
+	var result engine.ReadResult
+	var err error
+	if route.read.Fresh > 0 {
+		result, ok = a.hitter.Hit(q, largestDirect)
+	} else {
+		ok = false
+	}
 	if !ok {
-		route.reuse(call)
-		return answer, false
+		result, err = a.answer(ctx, q)
 	}
-	sample := engine.ReadSample{Outcome: result.Outcome, Age: result.Age, Total: time.Since(start)}
-
-	b := append(answer, "HTTP/1.1 200 OK\r\nAge: "...)
-	b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
-	b = append(b, "\r\nCache-Control: private, no-cache\r\nCache-Status: "...)
-	b = appendCacheStatus(b, result.Outcome, cache.Visit(0), route.read.Fresh, result.Age)
-	b = append(b, "\r\nContent-Type: application/json\r\n"...)
-	if result.ETag != "" {
-		b = append(append(append(b, "Etag: "...), result.ETag...), "\r\n"...)
+	if err != nil || !result.Found || result.Quotas != nil {
+		return a.directAtLength(answer, request, route, call, &result, err, start), true
 	}
-	b = append(b, "Partita-Version: "...)
-	b = a.engine.AppendVersionToken(b, route.read.Of.Family, q.Args.Values[0], result.Version)
-	b = appendTiming(append(b, "\r\nServer-Timing: "...), sample.Total, 0)
-	b = append(a.date.append(append(b, "\r\nDate: "...), start), "\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(len(result.Body)), 10)
-	b = append(append(b, "\r\n\r\n"...), result.Body...)
+	sample := sampleOf(&result, start)
+	b := appendDirect(answer, a, call, &result, sample.Total, start)
 	a.recorder.Read(route.read, sample)
 	if result.Spare {
 		route.reuse(call)
 	}
 	return b, true
+}
+
+// appendDirect appends an answer that shows something, with its headers in the order in which net/http writes them.
+func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, total time.Duration, now time.Time) []byte {
+	read := call.request.Read
+	b = append(b, "HTTP/1.1 200 OK\r\n"...)
+	if aged(read, result) {
+		b = append(b, "Age: "...)
+		b = append(strconv.AppendInt(b, int64(result.Age/time.Second), 10), "\r\n"...)
+	}
+	b = append(b, "Cache-Control: private, no-cache\r\nCache-Status: "...)
+	b = appendCacheStatus(b, result.Outcome, result.Visit, read.Fresh, result.Age)
+	long := len(result.Body) > lengthKnown
+	if long {
+		b = appendLength(b, result.Body)
+	}
+	b = append(b, "\r\nContent-Type: application/json\r\n"...)
+	if result.ETag != "" {
+		b = append(append(append(b, "Etag: "...), result.ETag...), "\r\n"...)
+	}
+	if result.Sources != "" {
+		b = append(append(append(b, "Partita-Source-Version: "...), result.Sources...), "\r\n"...)
+	}
+	b = append(b, "Partita-Version: "...)
+	b = a.engine.AppendVersionToken(b, read.Of.Family, call.request.Args.Values[0], result.Version)
+	b = appendTiming(append(b, "\r\nServer-Timing: "...), total, result.Store)
+	b = a.date.append(append(b, "\r\nDate: "...), now)
+	if !long {
+		b = appendLength(b, result.Body)
+	}
+	return append(append(b, "\r\n\r\n"...), result.Body...)
+}
+
+func appendLength(b, body []byte) []byte {
+	return strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(body)), 10)
+}
+
+// directAtLength appends an answer that is seldom given: what a handler of net/http would have sent.
+func (a *API) directAtLength(b, request []byte, route *readRoute, call *readCall, result *engine.ReadResult, err error, start time.Time) []byte {
+	r, bad := http.ReadRequest(bufio.NewReader(bytes.NewReader(request)))
+	if bad != nil {
+		panic(bad) // then net/http would have refused it
+	}
+	w := &whole{header: http.Header{}}
+	a.tell(w, r, route, call, result, err, start)
+	head := bytes.NewBuffer(b)
+	fmt.Fprintf(head, "HTTP/1.1 %d %s\r\n", w.status, http.StatusText(w.status))
+	_ = w.header.Write(head) // a buffer takes everything
+	b = a.date.append(append(head.Bytes(), "Date: "...), start)
+	if w.header["Content-Length"] == nil {
+		b = appendLength(b, w.body)
+	}
+	return append(append(b, "\r\n\r\n"...), w.body...)
+}
+
+// whole is an answer that is sent when it is complete.
+type whole struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+// Header implements http.ResponseWriter.
+func (w *whole) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *whole) WriteHeader(status int) { w.status = status }
+
+// Write implements http.ResponseWriter.
+func (w *whole) Write(b []byte) (int, error) {
+	w.body = append(w.body, b...)
+	return len(b), nil
 }
 
 // date gives the Date header's value, which changes once a second.

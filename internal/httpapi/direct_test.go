@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -270,7 +271,7 @@ func TestAnswersAtTheDoorPutOffTheEndOfAConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	door := admit.NewDoor(admit.DoorConfig{Model: m})
-	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(b, request []byte) ([]byte, bool) {
+	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, request []byte) ([]byte, bool) {
 		return append(b, "pong"...), string(request) == "ping"
 	}})
 	watch := &watching{Listener: inner}

@@ -224,6 +224,15 @@ func (d *describer) addProblems(responses object, codes []fault.Code) object {
 	return responses
 }
 
+// ofWrites tells refusals that are kept under an Idempotency-Key.
+func ofWrites(code fault.Code) bool {
+	switch code {
+	case fault.MissingRow, fault.GuardFailed, fault.Exists, fault.NotUnique, fault.Precondition:
+		return true
+	}
+	return false
+}
+
 func problemResponse(status int, codes []fault.Code) object {
 	examples, types, titles := object{}, []string{}, []string{}
 	for _, code := range codes {
@@ -234,6 +243,10 @@ func problemResponse(status int, codes []fault.Code) object {
 	}
 	response := obj("description", strings.Join(titles, " "))
 	switch status {
+	case 404, 409, 412:
+		if slices.ContainsFunc(codes, ofWrites) {
+			response = response.with("headers", obj("Idempotency-Replayed", ref("headers", "Idempotency-Replayed")))
+		}
 	case 401:
 		response = response.with("headers", obj("WWW-Authenticate", ref("headers", "WWW-Authenticate")))
 	case 429:

@@ -133,6 +133,9 @@ func TestIdempotencyKeys(t *testing.T) {
 	s.want(201, "POST", "/v1/put_customer", `{"customer_id":"`+ann+`","name":"Ann","email":"ann@example.com"}`, me)
 	s.want(409, "POST", "/v1/pay_order", order(id), me, "Idempotency-Key: k-2")
 	s.want(200, "POST", "/v1/add_credit", `{"customer_id":"`+ann+`","amount":100}`, staff)
-	s.want(409, "POST", "/v1/pay_order", order(id), me, "Idempotency-Key: k-2")
+	refused := s.want(409, "POST", "/v1/pay_order", order(id), me, "Idempotency-Key: k-2")
+	if refused.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("a refusal of before is given as if it were new: %v", refused.header)
+	}
 	s.want(200, "POST", "/v1/pay_order", order(id), me, "Idempotency-Key: k-3")
 }

@@ -73,6 +73,9 @@ func (route *readRoute) parseQuery(q *engine.ReadRequest, raw string, bad *compl
 		text, textErr := unescapeQuery(text)
 		if nameErr != nil || textErr != nil {
 			bad.add(name, fault.New(fault.BadRequest, "is not percent-encoded as it should be"))
+			if p := route.parameter(name); p != nil {
+				given |= p.bit
+			}
 			continue
 		}
 		p := route.parameter(name)

@@ -51,6 +51,9 @@ func TestQuotas(t *testing.T) {
 	if a := post("bob"); a.status != 201 {
 		t.Errorf("another member is refused, too: %d %s", a.status, a.body)
 	}
+	if a := post("eve"); a.status != 403 || !left.MatchString(a.header.Get("RateLimit")) {
+		t.Errorf("what is refused after it was counted does not say what is left: %d, RateLimit %q", a.status, a.header.Get("RateLimit"))
+	}
 	if a := s.do("GET", "/v1/messages/"+ann, "", token(t, "ann")); a.status != 200 || a.header.Get("RateLimit") != "" {
 		t.Errorf("a read that is in no limit: %d %s", a.status, a.header.Get("RateLimit"))
 	}

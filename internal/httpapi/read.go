@@ -88,26 +88,36 @@ func (a *API) serveRead(w http.ResponseWriter, r *http.Request, route *readRoute
 	if err == nil {
 		result, err = a.answer(ctx, &call.request)
 	}
-	sample := engine.ReadSample{Outcome: result.Outcome, Store: result.Store, Age: result.Age, Total: time.Since(start)}
-	var status int
+	status, code := a.tell(w, r, route, call, &result, err, start)
+	if span != nil {
+		span.End(status, code, outcomeNames[result.Outcome], result.Store)
+	}
+}
+
+// tell sends what came of a read and records it. It gives the status and the code of the error, if it is one. The
+// call is not used any more.
+func (a *API) tell(w http.ResponseWriter, r *http.Request, route *readRoute, call *readCall, result *engine.ReadResult, err error, start time.Time) (status int, code fault.Code) {
+	sample := sampleOf(result, start)
 	switch {
 	case err != nil:
 		sample.Code = a.fail(w, r, err)
 		status = kinds[sample.Code].status
 	case !result.Found:
-		a.describe(w.Header(), call, &result, sample.Total)
+		a.describe(w.Header(), call, result, sample.Total)
 		sample.Code = a.fail(w, r, fault.New(fault.NotFound, "There is no such row in this partition."))
 		status = http.StatusNotFound
 	default:
-		status = a.writeAnswer(w, r, call, &result, sample.Total)
+		status = a.writeAnswer(w, r, call, result, sample.Total)
 	}
 	a.recorder.Read(route.read, sample)
-	if span != nil {
-		span.End(status, sample.Code, outcomeNames[sample.Outcome], sample.Store)
-	}
 	if result.Spare {
 		route.reuse(call)
 	}
+	return status, sample.Code
+}
+
+func sampleOf(result *engine.ReadResult, start time.Time) engine.ReadSample {
+	return engine.ReadSample{Outcome: result.Outcome, Store: result.Store, Age: result.Age, Total: time.Since(start)}
 }
 
 // answer asks the engine. A panic there is an error like others, so that it is recorded.
@@ -169,6 +179,12 @@ func (a *API) writeAnswer(w http.ResponseWriter, r *http.Request, call *readCall
 // cost: it looks at what was written when the handler returns, if its buffer holds all of it.
 const lengthKnown = 2000
 
+// aged tells whether an answer's age is told: it may have been made before it was asked for.
+func aged(read *model.Read, result *engine.ReadResult) bool {
+	return read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale ||
+		result.Visit >= cache.Found
+}
+
 // describe sets the headers that say where an answer comes from. Header names are in the canonical
 // form of net/http, so that the map can be written to directly; the values of all are in two pieces
 // of memory, which whoever looks at the answer's headers may keep.
@@ -181,8 +197,7 @@ func (a *API) describe(h http.Header, call *readCall, result *engine.ReadResult,
 	timing := len(b)
 	b = a.engine.AppendVersionToken(b, read.Of.Family, call.request.Args.Values[0], result.Version)
 	version := len(b)
-	aged := read.Of.View != nil || result.Outcome == cache.Hit || result.Outcome == cache.Refreshed || result.Outcome == cache.Stale ||
-		result.Visit >= cache.Found
+	aged := aged(read, result)
 	if aged {
 		b = strconv.AppendInt(b, int64(result.Age/time.Second), 10)
 	}

@@ -48,6 +48,10 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 	status := statusOf(&result)
 	switch {
 	case err != nil:
+		if result.Replayed {
+			w.Header()["Idempotency-Replayed"] = []string{"true"}
+		}
+		describeQuotas(w.Header(), result.Quotas)
 		sample.Code = a.fail(w, r, err)
 		status = kinds[sample.Code].status
 	case pending != nil:

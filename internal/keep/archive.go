@@ -67,6 +67,17 @@ func (m *Manifest) Records(kind string) (n int) {
 	return n
 }
 
+// Declared adds up those records of a kind that are of the model's own entities and partitions, without
+// what the service keeps for itself beside them.
+func (m *Manifest) Declared(kind string) (n int) {
+	for _, e := range m.Entries {
+		if strings.HasPrefix(e.Name, kind+"/") && !strings.HasPrefix(e.Name, kind+"/partita_") {
+			n += e.Records
+		}
+	}
+	return n
+}
+
 // chunkBytes is about how large a file of lines becomes before another one is begun.
 const chunkBytes = 4 << 20
 

@@ -12,10 +12,12 @@ type Phase struct {
 	For     time.Duration
 	Seed    uint64
 	Slice   time.Duration // of the timeline; 0: 100 ms
+	// Keep leaves the connections open for the next phase, as those of callers who come again.
+	Keep bool
 }
 
 // Stream is requests that arrive at random, at a rate, whatever becomes of those before (a Poisson
-// process). Each stream has connections of its own, so that it does not wait for another.
+// process). Each stream has connections of its own, so that it does not wait for another, unless it is Shared.
 type Stream struct {
 	Name string
 	// Rate of arrivals, per second.
@@ -38,6 +40,9 @@ type Stream struct {
 	// Ready is how many of them are there before anything arrives, as those of callers who have been
 	// there for a while.
 	Ready int
+	// Shared are requests of the same callers as those of the first stream: they take their connections, and
+	// what is said of connections here does not count.
+	Shared bool
 	// Patience is when a caller gives up: also what found no connection until then is counted.
 	Patience time.Duration
 	// Within is what counts as an answer in time where the pattern declares no objective.

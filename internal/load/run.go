@@ -24,11 +24,12 @@ type runner struct {
 	tokens    map[int][]atomic.Pointer[string] // by family and partition
 	keys      string                           // what idempotency keys begin with
 	serial    atomic.Uint64
+	lines     stock
 }
 
 func newRunner(w *World, c *Config) *runner {
 	r := &runner{world: w, mix: NewMix(w.Model, c.Accepts), secret: c.Secret, bearer: c.Bearer, addresses: c.Addresses, head: head{c.Addresses[0]}, keys: c.Keys,
-		tokens: map[int][]atomic.Pointer[string]{}}
+		tokens: map[int][]atomic.Pointer[string]{}, lines: stock{addresses: c.Addresses}}
 	for _, f := range w.Model.Families {
 		r.tokens[f.ID] = make([]atomic.Pointer[string], w.Partitions(f))
 	}
@@ -60,6 +61,7 @@ func (r *runner) token(p *Pattern, partition int) (string, error) {
 
 // arrival is one request that is due.
 type arrival struct {
+	flow    *flow
 	pattern int // in the stream
 	draw    Draw
 	at      time.Duration // the intended start
@@ -75,7 +77,7 @@ type flow struct {
 	choose   *chooser
 	rand     *rand.Rand
 	next     time.Duration
-	pool     pool
+	pool     *pool
 	slice    time.Duration
 	seed     uint64
 	began    atomic.Pointer[time.Time]
@@ -99,6 +101,9 @@ func (r *runner) newFlow(at int, s Stream, seed uint64, slices int) (*flow, erro
 	if len(f.patterns) == 0 || s.Rate <= 0 {
 		return nil, fmt.Errorf("the stream %s asks for nothing", s.Name)
 	}
+	if at == 0 && s.Shared {
+		return nil, fmt.Errorf("the stream %s is the first, and has no other to share connections with", s.Name)
+	}
 	f.choose = newChooser(f.patterns)
 	f.result = StreamResult{Name: s.Name, Patterns: make([]PatternResult, len(f.patterns)), Slices: make([]Slice, slices)}
 	for i, p := range f.patterns {
@@ -120,7 +125,7 @@ func (f *flow) advance() {
 // arrive makes the next request due.
 func (f *flow) arrive() arrival {
 	i := f.choose.draw(f.rand)
-	a := arrival{pattern: i, at: f.next, draw: Draw{Partition: f.Partition, Pick: f.rand.Uint64()}}
+	a := arrival{flow: f, pattern: i, at: f.next, draw: Draw{Partition: f.Partition, Pick: f.rand.Uint64()}}
 	p := &f.patterns[i]
 	switch {
 	case p.Write != nil && founds(p.Write):
@@ -149,19 +154,16 @@ func (r *runner) run(ph Phase) (Result, error) {
 		}
 	}
 	before := ownCPU()
+	if !ph.Keep {
+		defer r.lines.hangUp()
+	}
 	for _, f := range flows {
 		f.slice, f.seed = slice, ph.Seed
-		f.pool = pool{most: f.Connections, serve: func(n int, first arrival) {
-			l := &line{addresses: f.r.addresses, at: n % len(f.r.addresses)}
-			defer l.drop()
-			f.one(l, first)
-			f.serve(l, n)
-		}}
-		if f.Strangers {
-			f.pool.none = func(a arrival) {
-				f.record(a, 0, false, f.Log == LogAll, Note{Pattern: f.places[a.pattern], Draw: a.draw, At: a.at, Stream: f.at, Class: Unsent})
-			}
+		if f.Shared {
+			f.pool = flows[0].pool
+			continue
 		}
+		f.pool = f.newPool()
 		f.ready()
 	}
 	began := time.Now()
@@ -170,7 +172,9 @@ func (r *runner) run(ph Phase) (Result, error) {
 	}
 	behind := dispatch(flows, began, ph.For)
 	for _, f := range flows {
-		f.pool.close()
+		if !f.Shared {
+			f.pool.close()
+		}
 	}
 	out := Result{Began: began.UTC(), Took: time.Since(began), CPU: ownCPU() - before, Behind: behind}
 	for _, f := range flows {
@@ -205,16 +209,33 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duratio
 	}
 }
 
+// newPool makes the stream's connections.
+func (f *flow) newPool() *pool {
+	p := &pool{most: f.Connections, serve: func(number int, first arrival) {
+		l := f.r.lines.take(number)
+		defer f.r.lines.put(l)
+		first.flow.one(l, first)
+		f.serve(l, number)
+	}}
+	if f.Strangers {
+		p.none = func(a arrival) {
+			f := a.flow
+			f.record(a, 0, false, f.Log == LogAll, Note{Pattern: f.places[a.pattern], Draw: a.draw, At: a.at, Stream: f.at, Class: Unsent})
+		}
+	}
+	return p
+}
+
 // ready opens the connections that the stream is to have before anything arrives, one after the other:
 // a thousand callers who all connect in the same moment are another matter than a thousand requests.
 func (f *flow) ready() {
 	for n := range min(f.Ready, f.Connections) {
-		l := &line{addresses: f.r.addresses, at: n % len(f.r.addresses)}
-		if l.connect(time.Now().Add(time.Second)) != nil {
+		l := f.r.lines.take(n)
+		if l.conn == nil && l.connect(time.Now().Add(time.Second)) != nil {
 			return // whoever comes first finds out
 		}
 		f.pool.open(func(number int) {
-			defer l.drop()
+			defer f.r.lines.put(l)
 			f.serve(l, number)
 		})
 	}
@@ -227,7 +248,7 @@ func (f *flow) serve(l *line, number int) {
 		if !more {
 			return
 		}
-		f.one(l, a)
+		a.flow.one(l, a)
 	}
 }
 

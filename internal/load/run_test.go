@@ -274,3 +274,33 @@ func TestACallerGivesUp(t *testing.T) {
 		t.Error(err, c.answer.status)
 	}
 }
+
+// Who comes in two streams over the same connections needs no more of them than in one, and finds those of
+// the phase before.
+func TestConnectionsAreSharedAndKept(t *testing.T) {
+	w, c := service(t, "../../examples/ledger/ledger.yaml", Size{Partitions: 5})
+	r := newRunner(w, &c)
+	first := Stream{Name: "first", Rate: 400, Partition: -1, Connections: 8, Ready: 8, Patience: time.Minute, Within: time.Minute}
+	second := first
+	second.Name, second.Shared, second.Connections = "second", true, 0
+	for range 2 {
+		got, err := r.run(Phase{For: 200 * time.Millisecond, Seed: 1, Keep: true, Streams: []Stream{first, second}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range got.Streams {
+			if sum := s.Sum(); sum.Counts.All() == 0 {
+				t.Errorf("nobody came in the stream %s", s.Name)
+			}
+		}
+		if n := len(r.lines.free); n == 0 || n > first.Connections {
+			t.Errorf("%d connections are kept, of %d", n, first.Connections)
+		}
+	}
+	if _, err := r.run(Phase{For: time.Millisecond, Streams: []Stream{second}}); err == nil {
+		t.Error("the first stream shares connections with nobody")
+	}
+	if _, err := r.run(Phase{For: time.Millisecond, Streams: []Stream{first}}); err != nil || len(r.lines.free) > 0 {
+		t.Errorf("%v, and %d connections are kept", err, len(r.lines.free))
+	}
+}

@@ -44,6 +44,11 @@ func openFiles() int {
 	dir := "/dev/fd"
 	if runtime.GOOS == "linux" {
 		dir = "/proc/self/fd"
+		// Since 6.2 the kernel tells the number without going through them: with thousands of connections
+		// that is the larger part of what it costs to say how a node is.
+		if info, err := os.Stat(dir); err == nil && info.Size() > 0 {
+			return int(info.Size())
+		}
 	}
 	d, err := os.Open(dir)
 	if err != nil {
