@@ -32,6 +32,8 @@ func id(kind, n int) string {
 const (
 	customerKind = iota + 1
 	orderKind
+	lineKind
+	basketKind
 )
 
 // order is one order as all servers keep it.

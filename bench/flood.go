@@ -60,6 +60,7 @@ type surge struct {
 	now      time.Duration // since began, at the last look
 	from     time.Duration // what is counted
 	until    time.Duration
+	over     time.Duration // nothing is asked any more
 	sliced   bool
 	patient  []promise // who has asked, in that order
 	again    retries   // who will ask again
@@ -102,13 +103,14 @@ func (r *retries) Pop() any {
 	return last
 }
 
-// flood asks for what the streams say. What was due in d is counted, after the beginning has worn off.
+// flood asks for what the streams say. What was due in d is counted, after the beginning has worn off. It goes on until
+// all of that is answered: what is asked at the end would be helped by nothing coming behind it.
 func flood(server *server, d time.Duration, seed uint64, streams ...*stream) (*surge, error) {
 	to, err := netip.ParseAddrPort(server.addr)
 	if err != nil {
 		return nil, err
 	}
-	f := &surge{to: &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, from: warm, until: warm + d,
+	f := &surge{to: &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, from: warm, until: warm + d, over: warm + d + patience,
 		lines: map[int32]*wire{}, buffer: make([]byte, 64<<10), rand: rand.New(rand.NewPCG(seed, 1))}
 	if f.poll, err = syscall.EpollCreate1(0); err != nil {
 		return nil, err
@@ -158,27 +160,28 @@ func flood(server *server, d time.Duration, seed uint64, streams ...*stream) (*s
 
 func (s *stream) advance(f *surge) {
 	if s.closed {
-		s.arrives = f.until + 1
+		s.arrives = f.over + 1
 		return
 	}
 	s.arrives += time.Duration(s.rand.ExpFloat64() / s.rate * float64(time.Second))
 	if s.end > 0 && s.arrives >= f.from+s.end {
-		s.arrives = f.until + 1
+		s.arrives = f.over + 1
 	}
 }
 
 // run makes requests due at their times and takes in what comes.
 func (f *surge) run(server *server, streams []*stream) {
 	events := make([]syscall.EpollEvent, 64)
-	counting := false
+	counting, counted := false, false
 	for {
 		f.now = time.Since(f.began)
 		if !counting && f.now >= f.from {
 			counting, f.own, f.its = true, ownCPU(), server.cpu()
 		}
-		if f.now >= f.until {
-			f.own, f.its = ownCPU()-f.own, server.cpu()-f.its
-			f.rest(events)
+		if counting && !counted && f.now >= f.until {
+			counted, f.own, f.its = true, ownCPU()-f.own, server.cpu()-f.its
+		}
+		if counted && f.settled() {
 			return
 		}
 		f.giveUp()
@@ -194,21 +197,19 @@ func (f *surge) run(server *server, streams []*stream) {
 	}
 }
 
-// rest waits for what is on its way when the time is over.
-func (f *surge) rest(events []syscall.EpollEvent) {
-	for end := f.until + patience; f.now < end && len(f.patient) > 0; f.now = time.Since(f.began) {
-		f.giveUp()
-		n, _ := wait(f.poll, events, 10*time.Millisecond)
-		f.now = time.Since(f.began)
-		for i := range n {
-			f.heed(&events[i])
+// settled tells whether all is answered, or given up, that was asked while it was counted.
+func (f *surge) settled() bool {
+	for _, p := range f.patient { // in the order in which they asked
+		if p.by.nth == p.nth {
+			return p.at > f.over
 		}
 	}
+	return len(f.again) == 0 || f.now >= f.over
 }
 
 // due makes what is due by now, and tells when the next thing is.
 func (f *surge) due(streams []*stream) time.Duration {
-	next := f.until
+	next := f.over
 	for _, s := range streams {
 		for s.arrives <= f.now {
 			if s.arrives >= f.from {

@@ -19,6 +19,8 @@ var floors = map[string]func(floorConfig) (http.Handler, error){
 	"sqlite":       handRead,
 	"sqlite-write": handWrite,
 	"sqlite-group": handGroup,
+	"lines":        handLines,
+	"lines-change": handChanges,
 	"pg":           handReadPG,
 	"pg-write":     handWritePG,
 	"pg-outbox":    handOutboxPG,

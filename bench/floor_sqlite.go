@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -122,6 +123,7 @@ func sendJSON(w http.ResponseWriter, status int, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	w.Write(b)
 }
@@ -180,8 +182,25 @@ func handGroup(c floorConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	commit := inGroups(db, func(o order) error { return insertOrder(ins, o) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o, ok := decodeOrder(w, r)
+		if !ok {
+			return
+		}
+		if err := commit(o); err != nil {
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
+		sendJSON(w, http.StatusCreated, o)
+	}), nil
+}
+
+// inGroups gives what writes something and returns when it is committed: one goroutine takes all that waits, and
+// commits once.
+func inGroups[T any](db *sqlite3.Conn, write func(T) error) func(T) error {
 	type job struct {
-		o    order
+		of   T
 		done chan error
 	}
 	queue := make(chan job, 1024)
@@ -199,7 +218,7 @@ func handGroup(c floorConfig) (http.Handler, error) {
 			err := db.Exec("BEGIN IMMEDIATE")
 			for _, j := range group {
 				if err == nil {
-					err = insertOrder(ins, j.o)
+					err = write(j.of)
 				}
 			}
 			if err == nil {
@@ -213,17 +232,9 @@ func handGroup(c floorConfig) (http.Handler, error) {
 			}
 		}
 	}()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o, ok := decodeOrder(w, r)
-		if !ok {
-			return
-		}
-		j := job{o, make(chan error, 1)}
+	return func(of T) error {
+		j := job{of, make(chan error, 1)}
 		queue <- j
-		if err := <-j.done; err != nil {
-			http.Error(w, "", http.StatusInternalServerError)
-			return
-		}
-		sendJSON(w, http.StatusCreated, o)
-	}), nil
+		return <-j.done
+	}
 }

@@ -32,7 +32,7 @@ func main() {
 	flag.DurationVar(&o.round, "time", 3*time.Second, "length of one server's turn")
 	flag.IntVar(&o.conns, "connections", 64, "connections of the load")
 	flag.StringVar(&o.only, "only", "", "run one group only: start, cached, uncached, write, accept, postgres, river, feed, overload, coldstart, plan")
-	flag.StringVar(&o.rows, "rows", "", "of the overload: only what has this in its name")
+	flag.StringVar(&o.rows, "rows", "", "of the overload: only what this regular expression finds in its name")
 	flag.Parse()
 	if o.partita == "" {
 		exit(fmt.Errorf("say where the binary is: -partita FILE"))

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"net"
 	"sync/atomic"
@@ -85,6 +86,8 @@ type Conn struct {
 	held    time.Duration           // how long the request was held
 	shed    atomic.Bool             // the request was let in for an old answer only
 	refuse  atomic.Bool             // the request was let in to be refused
+	refused time.Time               // when the limits of time were set for refusals; zero: they are net/http's
+	peeker  peeker
 	closed  atomic.Bool
 	stream  bool                 // the request shares its connection with others
 	waits   atomic.Pointer[held] // nil: the request is not held
@@ -146,6 +149,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.socket.Read(b)
 		if n == 0 || err != nil {
+			if !c.refused.IsZero() {
+				c.unheard(err)
+			}
 			return n, err
 		}
 		if c.door.enter(c, b[:n]) {
@@ -161,25 +167,48 @@ func (c *Conn) Read(b []byte) (int, error) {
 			c.fresh, c.led = false, false
 			return n, nil
 		}
-		if c.closed.Load() || c.left() {
+		if c.closed.Load() {
 			return 0, net.ErrClosed
 		}
 		if c.led || !whollyRead(b[:n]) {
+			if c.left() {
+				return 0, net.ErrClosed
+			}
 			c.fresh, c.led = false, false
 			c.door.marked.Add(1)
 			c.refuse.Store(true)
 			return n, nil
 		}
 		c.held = 0
-		if err := c.door.refuser.write(c.socket); err != nil {
+		if err := c.refuseNow(); err != nil {
+			c.unheard(err)
 			return 0, err
 		}
 	}
 }
 
+// refuseNow refuses the request that has arrived. Its caller may have gone: that is found by what becomes of the
+// answer, for to look before would cost as much as the answer.
+func (c *Conn) refuseNow() error {
+	if now := time.Now(); now.Sub(c.refused) >= untilNext/4 {
+		if err := c.socket.SetDeadline(now.Add(untilNext)); err != nil {
+			return err
+		}
+		c.refused = now
+	}
+	return c.door.refuser.write(c.socket)
+}
+
+// unheard looks whether nobody was there any more to hear a refusal.
+func (c *Conn) unheard(err error) {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		c.door.missed()
+	}
+}
+
 // left tells whether the caller of a request that was held has given up.
 func (c *Conn) left() bool {
-	if c.held <= goneAfter || !gone(c.socket) {
+	if c.held <= goneAfter || !c.peeker.gone(c.socket) {
 		return false
 	}
 	c.door.missed()
@@ -204,7 +233,7 @@ func (c *Conn) Idle() {
 	if c.stream {
 		c.door.streams.Add(-1)
 	}
-	c.first, c.fresh, c.held = false, true, 0
+	c.first, c.fresh, c.held, c.refused = false, true, 0, time.Time{}
 }
 
 // Close closes the connection, also where its request is held. One whose request is being answered directly is

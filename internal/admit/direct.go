@@ -82,5 +82,5 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 // that.
 func leftDirectly(ctx context.Context, waited time.Duration) bool {
 	c := ConnOf(ctx)
-	return waited > goneAfter && c != nil && c.direct.Load() != nothing && gone(c.socket)
+	return waited > goneAfter && c != nil && c.direct.Load() != nothing && new(peeker).gone(c.socket)
 }

