@@ -33,13 +33,13 @@ type preference struct {
 }
 
 // preference reads the Prefer header (RFC 7240). Without an acceptor every write is synchronous.
-func (a *API) preference(r *http.Request, w *model.Write) (p preference) {
+func (a *API) preference(given []string, w *model.Write) (p preference) {
 	if a.accepts == nil || w.Async == model.Sync {
 		return p
 	}
 	p.async = w.Async == model.AsyncAlways
 	named := false // wait was
-	for _, line := range r.Header["Prefer"] {
+	for _, line := range given {
 		for one := range strings.SplitSeq(line, ",") {
 			one, _, _ = strings.Cut(one, ";") // parameters that no preference here has
 			name, value, _ := strings.Cut(one, "=")
@@ -95,28 +95,32 @@ func (a *API) comeAfter(ctx context.Context, r *http.Request, q *engine.WriteReq
 	return a.accepts.After(ctx, ids, q.Claims, store.Partition{Family: q.Write.Family, Value: q.Args.Values[0]}, async)
 }
 
-// submit hands a write over to be carried out later. pending is nil where it is done already: because
-// the caller wanted to wait for that, or because it could not be accepted and was carried out at once.
-func (a *API) submit(ctx context.Context, h http.Header, q *engine.WriteRequest, p preference) (result engine.WriteResult, pending *accept.State, err error) {
-	defer caught(&err)
+// submit hands a write over to be carried out later. It may be done already then: because the caller wanted to wait for
+// that, or because it could not be accepted and was carried out at once.
+func (a *API) submit(ctx context.Context, q *engine.WriteRequest, p preference) (came written) {
+	defer caught(&came.err)
 	admit.Aside(ctx)
 	s, err := a.accepts.Submit(ctx, q, p.wait)
 	if err != nil {
-		return result, nil, pointInto(err, q.Write)
+		came.err = pointInto(err, q.Write)
+		return came
 	}
-	if applied := p.applied(); applied != "" && !s.AtOnce {
-		h["Preference-Applied"] = []string{applied}
+	if !s.AtOnce {
+		came.applied = p.applied()
 	}
 	if s.Done {
-		return s.Result, nil, pointInto(s.Err, q.Write)
+		came.result, came.err = s.Result, pointInto(s.Err, q.Write)
+		return came
 	}
-	return result, &s, nil
+	came.pending = &s
+	return came
 }
 
 // operationsPath is what the addresses of operations begin with.
 const operationsPath = "/v1/operations/"
 
-func (a *API) writeAccepted(w http.ResponseWriter, s *accept.State, total time.Duration) {
+func (a *API) writeAccepted(w http.ResponseWriter, came *written, total time.Duration) {
+	s := came.pending
 	body := a.operationBody(s)
 	h := w.Header()
 	h["Location"] = []string{operationsPath + s.ID}
@@ -153,14 +157,15 @@ func (a *API) submitItems(ctx context.Context, r *http.Request, items []laterIte
 }
 
 func (a *API) submitItem(ctx context.Context, r *http.Request, it laterItem, start time.Time) batchResult {
-	result, pending, err := a.submit(ctx, http.Header{}, it.q, preference{})
-	sample := engine.WriteSample{Replayed: result.Replayed, Store: result.Store, Total: time.Since(start), Code: fault.CodeOf(err)}
+	came := a.submit(ctx, it.q, preference{})
+	sample := came.sample(start)
+	sample.Code = fault.CodeOf(came.err)
 	a.recorder.Write(it.q.Write, sample)
-	switch {
-	case err != nil:
-		return a.refuseItem(r, within(err, it.index), result.Replayed)
+	switch pending := came.pending; {
+	case came.err != nil:
+		return a.refuseItem(r, within(came.err, it.index), came.result.Replayed)
 	case pending != nil:
 		return batchResult{Status: http.StatusAccepted, Headers: map[string]string{"Location": operationsPath + pending.ID}, Body: a.operationBody(pending)}
 	}
-	return a.itemResult(it.q.Write.Family, it.q.Args.Values[0], &result)
+	return a.itemResult(it.q.Write.Family, it.q.Args.Values[0], &came.result)
 }

@@ -122,7 +122,7 @@ func (a *API) carryOut(ctx context.Context, r *http.Request, items []model.Args,
 			}
 			continue
 		}
-		if a.preference(r, q.Write).async {
+		if a.preference(r.Header["Prefer"], q.Write).async {
 			later = append(later, laterItem{i, q})
 			continue
 		}

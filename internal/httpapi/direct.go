@@ -6,24 +6,33 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/hosts"
+	"github.com/partita-dev/partita/model"
 )
 
-// What a read of one row or page takes is less than what net/http takes to read the request and to write the answer.
-// Therefore the door hands over what has arrived, and what is one plain GET is answered here, byte for byte as net/http
-// would. Everything else is left to net/http, and so is every request that is unusual in any way: nothing is ever
-// refused here that would not be refused there.
+// What a read of one row or page takes is less than what net/http takes to read the request and to write the answer, and
+// what a write takes is not much more. Therefore the door hands over what has arrived, and what is one plain GET of a read
+// or POST of a write is answered here, byte for byte as net/http would. Everything else is left to net/http, and so is
+// every request that is unusual in any way: nothing is ever refused here that would not be refused there.
 
 // largestDirect bounds the bodies from the cache that are looked up before anything else.
 const largestDirect = 8 << 10
 
 // direct appends the answer to a request; see admit.Direct.
-func (a *API) direct(ctx context.Context, answer, request []byte) (_ []byte, ok bool) {
+func (a *API) direct(ctx context.Context, answer, request []byte) ([]byte, bool) {
+	if len(request) > 0 && request[0] == 'P' {
+		return a.directWrite(ctx, answer, request)
+	}
+	return a.directRead(ctx, answer, request)
+}
+
+func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte, ok bool) {
 	start := time.Now()
 	defer func() {
 		if recover() != nil { // the same happens again where it is recorded and told
@@ -38,21 +47,13 @@ func (a *API) direct(ctx context.Context, answer, request []byte) (_ []byte, ok 
 	if route == nil || route.required > 0 || a.modes.Read(route.read) != nil || !head.readFields(fields) {
 		return answer, false
 	}
-	if a.verifier == nil {
-		if !hosts.Own(hosts.Name(string(head.host))) {
-			return answer, false
-		}
-	} else if head.token == nil && route.private || head.token != nil && a.remembering == nil {
+	claims, ok := a.known(&head, route.private)
+	if !ok {
 		return answer, false
 	}
 	call := route.calls.Get().(*readCall)
 	q := &call.request
-	if a.verifier != nil && head.token != nil {
-		if q.Claims = a.remembering.Seen(head.token); q.Claims == nil {
-			route.reuse(call)
-			return answer, false
-		}
-	}
+	q.Claims = claims
 	var bad complaints
 	if !route.parsePath(q, string(head.tail), false, &bad) || bad.code != "" {
 		route.reuse(call)
@@ -70,7 +71,9 @@ func (a *API) direct(ctx context.Context, answer, request []byte) (_ []byte, ok 
 		result, err = a.answer(ctx, q)
 	}
 	if err != nil || !result.Found || result.Quotas != nil {
-		return a.directAtLength(answer, request, route, call, &result, err, start), true
+		return a.atLength(answer, request, start, func(w http.ResponseWriter, r *http.Request) {
+			a.tell(w, r, route, call, &result, err, start)
+		}), true
 	}
 	sample := sampleOf(&result, start)
 	b := appendDirect(answer, a, call, &result, sample.Total, start)
@@ -79,6 +82,21 @@ func (a *API) direct(ctx context.Context, answer, request []byte) (_ []byte, ok 
 		route.reuse(call)
 	}
 	return b, true
+}
+
+// known gives the claims of a caller who may be answered here: one without a token, where none is needed, or with one
+// that was seen before.
+func (a *API) known(h *requestHead, private bool) (claims *model.Claims, ok bool) {
+	switch {
+	case a.verifier == nil:
+		return nil, hosts.Own(hosts.Name(string(h.host)))
+	case h.token == nil:
+		return nil, !private
+	case a.remembering == nil:
+		return nil, false
+	}
+	claims = a.remembering.Seen(h.token)
+	return claims, claims != nil
 }
 
 // appendDirect appends an answer that shows something, with its headers in the order in which net/http writes them.
@@ -116,14 +134,14 @@ func appendLength(b, body []byte) []byte {
 	return strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(body)), 10)
 }
 
-// directAtLength appends an answer that is seldom given: what a handler of net/http would have sent.
-func (a *API) directAtLength(b, request []byte, route *readRoute, call *readCall, result *engine.ReadResult, err error, start time.Time) []byte {
-	r, bad := http.ReadRequest(bufio.NewReader(bytes.NewReader(request)))
-	if bad != nil {
-		panic(bad) // then net/http would have refused it
+// atLength appends an answer that is seldom given: what a handler of net/http would have sent.
+func (a *API) atLength(b, request []byte, start time.Time, handle func(w http.ResponseWriter, r *http.Request)) []byte {
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(request)))
+	if err != nil { // cannot be: it is a plain one
+		r = &http.Request{URL: new(url.URL)}
 	}
 	w := &whole{header: http.Header{}}
-	a.tell(w, r, route, call, result, err, start)
+	handle(w, r)
 	head := bytes.NewBuffer(b)
 	fmt.Fprintf(head, "HTTP/1.1 %d %s\r\n", w.status, http.StatusText(w.status))
 	_ = w.header.Write(head) // a buffer takes everything

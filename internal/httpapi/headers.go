@@ -179,8 +179,7 @@ const maxKey = 255
 
 // idempotencyKey reads the Idempotency-Key header: a structured-field string (RFC 8941), as the
 // draft asks, or the bare characters, as many clients send it. "" means that there is none.
-func idempotencyKey(h http.Header) (string, error) {
-	given := h["Idempotency-Key"]
+func idempotencyKey(given []string) (string, error) {
 	if len(given) == 0 {
 		return "", nil
 	}

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +27,12 @@ func TestIdempotencyKeyForms(t *testing.T) {
 		`k`: "k", `"k"`: "k", `"a b"`: "", `"a\"b"`: `a"b`, `"a\\b"`: `a\b`, `"a\b"`: "", `"a`: "", `a"`: "", `"a,b;c"`: "a,b;c", `a,b`: "", `"`: "",
 		strings.Repeat("k", 255): strings.Repeat("k", 255), `"` + strings.Repeat("k", 256) + `"`: "", "8e03978e-40d5-43dd-bc93-6894a57f9324": "8e03978e-40d5-43dd-bc93-6894a57f9324",
 	} {
-		got, err := idempotencyKey(http.Header{"Idempotency-Key": {header}})
+		got, err := idempotencyKey([]string{header})
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s is read as %q, %v", header, got, err)
 		}
 	}
-	if _, err := idempotencyKey(http.Header{"Idempotency-Key": {"a", "b"}}); err == nil {
+	if _, err := idempotencyKey([]string{"a", "b"}); err == nil {
 		t.Error("two keys are taken")
 	}
 }

@@ -15,15 +15,29 @@ func describeQuotas(h http.Header, states []quota.State) {
 	if len(states) == 0 {
 		return
 	}
-	var left, policy []byte
+	h["Ratelimit"], h["Ratelimit-Policy"] = []string{string(appendLeft(nil, states))}, []string{string(appendPolicies(nil, states))}
+}
+
+// appendLeft appends the value of RateLimit.
+func appendLeft(b []byte, states []quota.State) []byte {
 	for i, s := range states {
 		if i > 0 {
-			left, policy = append(left, ", "...), append(policy, ", "...)
+			b = append(b, ", "...)
 		}
-		left = appendItem(left, s.Policy.Name, ";r=", int64(s.Remaining), ";t=", seconds(s.Full))
-		policy = appendItem(policy, s.Policy.Name, ";q=", int64(s.Policy.Burst), ";w=", max(1, seconds(s.Policy.Window)))
+		b = appendItem(b, s.Policy.Name, ";r=", int64(s.Remaining), ";t=", seconds(s.Full))
 	}
-	h["Ratelimit"], h["Ratelimit-Policy"] = []string{string(left)}, []string{string(policy)}
+	return b
+}
+
+// appendPolicies appends the value of RateLimit-Policy.
+func appendPolicies(b []byte, states []quota.State) []byte {
+	for i, s := range states {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendItem(b, s.Policy.Name, ";q=", int64(s.Policy.Burst), ";w=", max(1, seconds(s.Policy.Window)))
+	}
+	return b
 }
 
 func appendItem(b []byte, name, first string, one int64, second string, other int64) []byte {

@@ -19,4 +19,4 @@ func Problem(err error, w *model.Write) (status int, body []byte, code fault.Cod
 }
 
 // Key gives the Idempotency-Key of a request, "" where there is none.
-func Key(h http.Header) (string, error) { return idempotencyKey(h) }
+func Key(h http.Header) (string, error) { return idempotencyKey(h["Idempotency-Key"]) }

@@ -32,38 +32,70 @@ func (a *API) serveWrite(w http.ResponseWriter, r *http.Request, route *writeRou
 		w.Header()["Partita-Degraded"] = degraded
 	}
 	q, err := a.prepareWrite(r, route)
-	var result engine.WriteResult
-	var pending *accept.State
+	came := written{err: err}
 	if err == nil {
-		p := a.preference(r, route.write)
-		if err = a.comeAfter(ctx, r, q, p.async); err == nil {
-			if p.async {
-				result, pending, err = a.submit(ctx, w.Header(), q, p)
-			} else {
-				result, err = a.commit(ctx, q)
-			}
+		p := a.preference(r.Header["Prefer"], route.write)
+		if came.err = a.comeAfter(ctx, r, q, p.async); came.err == nil {
+			came = a.carry(ctx, q, p)
 		}
 	}
-	sample := engine.WriteSample{Replayed: result.Replayed, Store: result.Store, Total: time.Since(start)}
-	status := statusOf(&result)
+	status, code := a.tellWritten(w, r, route, q, &came, start)
+	if span != nil {
+		span.End(status, code, "", came.result.Store)
+	}
+}
+
+// written is what came of a write.
+type written struct {
+	result  engine.WriteResult
+	pending *accept.State // it was accepted, and is not done yet; nil otherwise
+	applied string        // which of the caller's preferences were followed
+	err     error
+}
+
+// carry hands a write to the engine, or over to be carried out later.
+func (a *API) carry(ctx context.Context, q *engine.WriteRequest, p preference) (came written) {
+	if p.async {
+		return a.submit(ctx, q, p)
+	}
+	came.result, came.err = a.commit(ctx, q)
+	return came
+}
+
+// tellWritten sends what came of a write and records it. It gives the status and the code of the error, if it is one.
+func (a *API) tellWritten(w http.ResponseWriter, r *http.Request, route *writeRoute, q *engine.WriteRequest, came *written, start time.Time) (status int, code fault.Code) {
+	sample := came.sample(start)
+	status = came.status()
+	if came.applied != "" {
+		w.Header()["Preference-Applied"] = []string{came.applied}
+	}
 	switch {
-	case err != nil:
-		if result.Replayed {
+	case came.err != nil:
+		if came.result.Replayed {
 			w.Header()["Idempotency-Replayed"] = []string{"true"}
 		}
-		describeQuotas(w.Header(), result.Quotas)
-		sample.Code = a.fail(w, r, err)
+		describeQuotas(w.Header(), came.result.Quotas)
+		sample.Code = a.fail(w, r, came.err)
 		status = kinds[sample.Code].status
-	case pending != nil:
-		status = http.StatusAccepted
-		a.writeAccepted(w, pending, sample.Total)
+	case came.pending != nil:
+		a.writeAccepted(w, came, sample.Total)
 	default:
-		a.writeResult(w, q, &result, sample.Total)
+		a.writeResult(w, q, &came.result, sample.Total)
 	}
 	a.recorder.Write(route.write, sample)
-	if span != nil {
-		span.End(status, sample.Code, "", sample.Store)
+	return status, sample.Code
+}
+
+func (came *written) sample(start time.Time) engine.WriteSample {
+	return engine.WriteSample{Replayed: came.result.Replayed, Store: came.result.Store, Total: time.Since(start)}
+}
+
+// status is that of the answer, but for errors.
+func (came *written) status() int {
+	if came.pending != nil {
+		return http.StatusAccepted
 	}
+	return statusOf(&came.result)
 }
 
 // commit hands a write to the engine. A panic there is an error like others, so that it is recorded.
@@ -87,7 +119,7 @@ func (a *API) prepareWrite(r *http.Request, route *writeRoute) (*engine.WriteReq
 	if r.URL.RawQuery != "" {
 		return nil, fault.New(fault.BadRequest, "A write takes no query parameters; everything goes into the body.")
 	}
-	if q.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+	if q.IdempotencyKey, err = idempotencyKey(r.Header["Idempotency-Key"]); err != nil {
 		return nil, err
 	}
 	if len(r.Header["If-None-Match"]) > 0 {
