@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/partita-dev/partita/internal/local"
 )
 
 // server is one measured process.
@@ -29,7 +31,7 @@ const secret = "a secret for the benchmark only, 32 bytes or more"
 
 // startPartita serves a model from a data folder and returns when it is ready.
 func (b *run) startPartita(data, model string, args ...string) (*server, time.Duration, error) {
-	addr, err := freeAddr()
+	addr, err := local.FreeAddress()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -38,7 +40,7 @@ func (b *run) startPartita(data, model string, args ...string) (*server, time.Du
 
 // startPartitaAt does it at an address that is given.
 func (b *run) startPartitaAt(addr, data, model string, args ...string) (*server, time.Duration, error) {
-	admin, err := freeAddr()
+	admin, err := local.FreeAddress()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -82,7 +84,7 @@ func (b *run) startFloor(name string) (*server, error) {
 		}
 		database = url
 	}
-	addr, err := freeAddr()
+	addr, err := local.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -146,15 +148,6 @@ func (b *run) stopAll() {
 			s.cmd.Wait()
 		}
 	}
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // memory gives the resident bytes of the process.

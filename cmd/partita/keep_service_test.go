@@ -139,11 +139,10 @@ func (k *kept) start(n int) {
 	for range n {
 		x := &keptNode{}
 		for _, address := range []*string{&x.api, &x.admin} {
-			port, err := local.FreePort()
-			if err != nil {
+			var err error
+			if *address, err = local.FreeAddress(); err != nil {
 				k.t.Fatal(err)
 			}
-			*address = "127.0.0.1:" + strconv.Itoa(port)
 		}
 		x.cmd = exec.Command(binary(k.t), append([]string{"serve", k.file, "--listen", x.api, "--admin", x.admin, "--webhook-allow", "127.0.0.0/8"}, k.args...)...)
 		x.cmd.Env = append(os.Environ(), k.env...)

@@ -3,13 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/partita-dev/partita/internal/local"
 )
 
 // step is one command of a document, and what it prints. In the output … stands for anything
@@ -133,12 +134,11 @@ func serveIn(t *testing.T, dir, example string, env ...string) (api, admin strin
 // freePlace gives an address that nobody listens on.
 func freePlace(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	address, err := local.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // Enough rows of the generated shop pass the shop's own checks.

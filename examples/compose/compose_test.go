@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -295,12 +294,11 @@ func absolute(t *testing.T, path string) string {
 func freePlaces(t *testing.T, n int) (out []string) {
 	t.Helper()
 	for range n {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		address, err := local.FreeAddress()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
+		out = append(out, address)
 	}
 	return out
 }

@@ -109,7 +109,7 @@ func (s *Postgres) Remove() {
 }
 
 // Addr gives the server's address, for a proxy in front of it.
-func (s *Postgres) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+func (s *Postgres) Addr() string { return address(s.port) }
 
 // URL gives the address of a database.
 func (s *Postgres) URL(database string) string {

@@ -108,7 +108,7 @@ func (s *Redis) Remove() {
 }
 
 // Addr gives the server's address, for a proxy in front of it.
-func (s *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+func (s *Redis) Addr() string { return address(s.port) }
 
 // URL gives the server's URL.
 func (s *Redis) URL() string { return "redis://" + s.Addr() }

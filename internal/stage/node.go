@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,11 +35,10 @@ type Node struct {
 func (s *Stage) newNode(name string) (*Node, error) {
 	n := &Node{Name: name, stage: s}
 	for _, address := range []*string{&n.Address, &n.Admin} {
-		port, err := local.FreePort()
-		if err != nil {
+		var err error
+		if *address, err = local.FreeAddress(); err != nil {
 			return nil, err
 		}
-		*address = "127.0.0.1:" + strconv.Itoa(port)
 	}
 	return n, nil
 }
