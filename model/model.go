@@ -97,7 +97,7 @@ type Field struct {
 	Pattern      *regexp.Regexp
 	Implied      bool // the partition field, or a source field that a view carries along
 	// Addressed says that values stand in addresses, as those of partitions and keys do. Such a text may
-	// not be "." or "..": clients take these out of an address, however they are written.
+	// not be empty, "." or "..": clients, and proxies, take these out of an address, however they are written.
 	Addressed bool
 }
 

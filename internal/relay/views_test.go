@@ -33,7 +33,7 @@ func (w *world) write(r *rapid.T, owners ...string) {
 		}
 		rows[id] = w.thing(owner, id,
 			rapid.SampledFrom([]string{"red", "green", "blue"}).Draw(r, "color"),
-			rapid.SampledFrom([]string{"", "attic", "barn"}).Draw(r, "place"),
+			rapid.SampledFrom([]string{"", "-", ".", "attic", "barn"}).Draw(r, "place"),
 			rapid.SampledFrom([]int64{-1, 0, 3, 1 << 60}).Draw(r, "n"),
 			rapid.Int64Range(0, 99999).Draw(r, "cents"),
 			rapid.SampledFrom([]float64{0.1, 0.2, 1e300, 1e-300, -0.3}).Draw(r, "ratio"),
