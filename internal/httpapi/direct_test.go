@@ -33,19 +33,25 @@ func serveTwice(t testing.TB, source string) *twice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &twice{service: serve(t, m, nil)}
-	s.plain = strings.TrimPrefix(s.url, "http://")
+	return serve(t, m, nil).twice()
+}
+
+// twice puts the service behind a door too.
+func (s *service) twice() *twice {
+	t := s.t
+	both := &twice{service: s}
+	both.plain = strings.TrimPrefix(s.url, "http://")
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.door = inner.Addr().String()
-	door, listener := admit.NewDoor(admit.DoorConfig{Model: m}), conns.Wrap(inner)
+	both.door = inner.Addr().String()
+	door, listener := admit.NewDoor(admit.DoorConfig{Model: s.model}), conns.Wrap(inner)
 	server := httpapi.ServerBehind(door, s.api)
 	before := server.ConnState
 	server.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateActive {
-			s.begun.Add(1)
+			both.begun.Add(1)
 		}
 		before(c, state)
 	}
@@ -58,7 +64,7 @@ func serveTwice(t testing.TB, source string) *twice {
 		work.Wait()
 		listener.Wait()
 	})
-	return s
+	return both
 }
 
 // known is a connection that has been answered once.
