@@ -41,6 +41,9 @@ func TestTexts(t *testing.T) {
 			{"filtered", sqltext.Variant{Filter: 3, From: true, To: true}},
 			{"filtered", sqltext.Variant{Filter: 2, Null: 4}},
 			{"some_kinds", sqltext.Variant{}},
+			{"unranked", sqltext.Variant{}},
+			{"unranked", sqltext.Variant{Cursor: true}},
+			{"few_ranks", sqltext.Variant{}},
 			{"entries", sqltext.Variant{}},
 		} {
 			s := sqltext.Read(d, m.Read(c.read), c.variant)

@@ -81,6 +81,8 @@ reads:
   of_kind:    {list: order, by: [kind], sort: -rank, page: 3}
   filtered:   {list: order, filter: [kind, label], range: rank, sort: rank, page: 100}
   some_kinds: {list: order, where: {kind: [a, c]}, sort: label, page: 100}
+  unranked:   {list: order, where: {rank: = null}, page: 2}
+  few_ranks:  {list: order, where: {rank: [4, = null, 2], code: [a, b, = null]}, page: 100}
   lines:      {list: line, by: [order_id], page: 100}
   entry:      {get: entry}
   holds:      {list: hold, page: 100}

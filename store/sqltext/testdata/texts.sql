@@ -52,6 +52,12 @@ SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kin
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_label_rank_order_id" ON e."account_id" = $1 AND e."label" IS NULL WHERE h."partition" = $1 ORDER BY e."rank", e."order_id" LIMIT 101;
 -- some_kinds {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_label_order_id" ON e."account_id" = $1 AND e."kind" IN ($2, $3) WHERE h."partition" = $1 ORDER BY e."label", e."order_id" LIMIT 101;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_rank_order_id" ON e."account_id" = $1 AND e."rank" IS NULL WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:true Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_rank_order_id" ON e."account_id" = $1 AND e."rank" IS NULL AND (e."order_id") > ($2) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- few_ranks {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND (e."rank" IS NULL OR e."rank" IN ($2, $3)) AND (e."code" IS NULL OR e."code" IN ($4, $5)) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 101;
 -- entries {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."seq", e."at", e."text" FROM "partita_head_account" h LEFT JOIN "entry" e ON e."account_id" = $1 AND e."at" > $2 WHERE h."partition" = $1 ORDER BY e."seq" DESC LIMIT 101;
 -- postgres
@@ -106,6 +112,12 @@ SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kin
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."label" IS NULL WHERE h."partition" = $1 ORDER BY e."rank" NULLS FIRST, e."order_id" LIMIT 101;
 -- some_kinds {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."kind" IN ($2, $3) WHERE h."partition" = $1 ORDER BY e."label", e."order_id" LIMIT 101;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."rank" IS NULL WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:true Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."rank" IS NULL AND (e."order_id") > ($2) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- few_ranks {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND (e."rank" IS NULL OR e."rank" IN ($2, $3)) AND (e."code" IS NULL OR e."code" IN ($4, $5)) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 101;
 -- entries {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."seq", e."at", e."text" FROM "partita_head_account" h LEFT JOIN "entry" e ON e."account_id" = $1 AND e."at" > $2 WHERE h."partition" = $1 ORDER BY e."seq" DESC LIMIT 101;
 -- rows
