@@ -37,6 +37,10 @@ lint: ## Check formatting, then run go vet and golangci-lint
 test: setup lint ## The whole check: format, vet, lint, all tests with the race detector
 	$(GO) run ./internal/tools/gotest -race -timeout 12m ./...
 
+.PHONY: drills
+drills: setup build ## Break the shop of the examples in every way, with each store: 4 minutes
+	$(GO) run ./internal/tools/drills -partita $(BIN)
+
 .PHONY: fuzz
 fuzz: setup ## Fuzz every parser, a minute in all (FUZZ_SECONDS for more)
 	@scripts/fuzz.sh

@@ -34,7 +34,11 @@ func (n *node) admitting(ctx context.Context) {
 	n.admission.heavy = admit.NewHeavy()
 	n.admission.reads = admit.NewGate(admit.GateConfig{Initial: first, Heavy: n.admission.heavy})
 	n.admission.writes = admit.NewGate(admit.GateConfig{Initial: firstWrites, Heavy: n.admission.heavy})
-	n.admission.door = admit.NewDoor(admit.DoorConfig{Model: n.model, Reads: n.admission.reads, Writes: n.admission.writes, Heavy: n.admission.heavy, Refused: n.refused})
+	door := admit.DoorConfig{Model: n.model, Reads: n.admission.reads, Writes: n.admission.writes, Heavy: n.admission.heavy, Refused: n.refused}
+	if n.trouble != nil {
+		door.Shut = n.trouble.Shut
+	}
+	n.admission.door = admit.NewDoor(door)
 	n.recorder.Admission(func() observe.Admission {
 		x := &n.admission
 		return observe.Admission{Door: x.door.Figures(), Reads: x.reads.Figures(), Writes: x.writes.Figures(), Heavy: x.heavy.Top(10), Limits: x.limits.Figures()}

@@ -26,6 +26,8 @@ type DoorConfig struct {
 	// Refused is called for each request to a pattern that was refused here: exactly one of read and
 	// write is not nil. Default: nobody wants to know.
 	Refused func(read *model.Read, write *model.Write, waited time.Duration)
+	// Shut lets nobody in as long as it says so: failure drills find out in that way what a refusal costs. nil: never.
+	Shut func() bool
 }
 
 // Door is the gate at the connections. It holds overload off by leaving requests where they are: on
@@ -211,8 +213,11 @@ func (d *Door) crowded(k kind, p model.Priority) bool {
 	return n >= max(8, g.limit.Load()/4)
 }
 
+// shut tells whether nobody is let in at all.
+func (d *Door) shut() bool { return d.config.Shut != nil && d.config.Shut() }
+
 // quiet tells whether nobody waits anywhere.
 func (d *Door) quiet() bool {
-	return d.held.Load() == 0 && (d.config.Reads == nil || d.config.Reads.waiting.Load() == 0) &&
+	return !d.shut() && d.held.Load() == 0 && (d.config.Reads == nil || d.config.Reads.waiting.Load() == 0) &&
 		(d.config.Writes == nil || d.config.Writes.waiting.Load() == 0)
 }

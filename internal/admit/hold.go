@@ -97,7 +97,7 @@ func (d *Door) enter(c *Conn, head []byte) bool {
 
 // take lets somebody in if there is room.
 func (d *Door) take(p model.Priority, k kind) bool {
-	if d.crowded(k, p) {
+	if d.crowded(k, p) || d.shut() {
 		return false
 	}
 	if d.inside.Add(1) > d.allowance(p) {

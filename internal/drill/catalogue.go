@@ -19,6 +19,8 @@ type drill struct {
 	strike     func(context.Context, *scene) error
 	mend       func(context.Context, *scene) error
 	judge      func(*scene) []Promise
+	heals      bool // the nodes say when all is well again: that is waited for, and judged
+	costs      bool // it wants to know what a refusal costs
 }
 
 func always(text string) func(*env) string { return func(*env) string { return text } }
@@ -59,7 +61,7 @@ var catalogue = []*drill{
 			return s.stage.StoreLink.Slow(150*time.Millisecond, 50*time.Millisecond)
 		},
 		mend:  mendStore,
-		judge: judged((*scene).bounded, (*scene).cached, (*scene).accepts, (*scene).readiness, (*scene).back),
+		judge: judged((*scene).bounded, timed((*scene).cached), timed((*scene).accepts), (*scene).readiness, (*scene).back),
 	},
 	{
 		name: "store frozen", what: "the store does not answer, and does not say so",
@@ -81,7 +83,8 @@ var catalogue = []*drill{
 			}
 			return mendStore(ctx, s)
 		},
-		judge: judged(says(saysStore...), (*scene).bounded, (*scene).cached, (*scene).accepts, (*scene).readiness, (*scene).back, (*scene).well),
+		judge: judged(timed(says(saysStore...)), (*scene).bounded, timed((*scene).cached), timed((*scene).accepts), (*scene).readiness, (*scene).back),
+		heals: true,
 	},
 	{
 		name: "store cut", what: "connections to the store break, and none can be made",
@@ -89,7 +92,8 @@ var catalogue = []*drill{
 		hindered: func(e *env) string { return either(e.embedded(), "SQLite is in the node: there is no line to it") }, streams: steady,
 		strike: func(_ context.Context, s *scene) error { return s.stage.StoreLink.Cut() },
 		mend:   mendStore,
-		judge:  judged(says(saysStore...), (*scene).bounded, (*scene).cached, (*scene).accepts, (*scene).readiness, (*scene).back, (*scene).well),
+		judge:  judged(timed(says(saysStore...)), (*scene).bounded, timed((*scene).cached), timed((*scene).accepts), (*scene).readiness, (*scene).back),
+		heals:  true,
 	},
 	{
 		name: "store killed", what: "the database crashes with all that it was doing, and is started again after the trouble",
@@ -103,7 +107,8 @@ var catalogue = []*drill{
 		streams: steady,
 		strike:  func(_ context.Context, s *scene) error { s.stage.Postgres.Kill(); return nil },
 		mend:    func(_ context.Context, s *scene) error { return s.stage.Postgres.Run() },
-		judge:   judged(says(saysStore...), (*scene).bounded, (*scene).cached, (*scene).accepts, (*scene).readiness, (*scene).back, (*scene).well),
+		judge:   judged(timed(says(saysStore...)), (*scene).bounded, timed((*scene).cached), timed((*scene).accepts), (*scene).readiness, (*scene).back),
+		heals:   true,
 	},
 	{
 		name: "bus cut", what: "connections to the bus break, and none can be made",
@@ -114,7 +119,8 @@ var catalogue = []*drill{
 		streams: steady,
 		strike:  func(_ context.Context, s *scene) error { return s.stage.BusLink.Cut() },
 		mend:    func(_ context.Context, s *scene) error { return s.stage.BusLink.Mend() },
-		judge:   judged(says(saysBus...), (*scene).bounded, (*scene).unchanged, (*scene).readiness, (*scene).back, (*scene).well),
+		judge:   judged(timed(says(saysBus...)), (*scene).bounded, timed((*scene).unchanged), (*scene).readiness, (*scene).back),
+		heals:   true,
 	},
 	{
 		name: "cache cut", what: "connections to the shared cache break, and none can be made",
@@ -128,12 +134,13 @@ var catalogue = []*drill{
 		streams: steady,
 		strike:  func(_ context.Context, s *scene) error { return s.stage.CacheLink.Cut() },
 		mend:    func(_ context.Context, s *scene) error { return s.stage.CacheLink.Mend() },
-		judge:   judged(says(saysCache...), (*scene).bounded, (*scene).unchanged, (*scene).readiness, (*scene).back, (*scene).well),
+		judge:   judged(timed(says(saysCache...)), (*scene).bounded, timed((*scene).unchanged), (*scene).readiness, (*scene).back),
+		heals:   true,
 	},
 	{
 		name: "hot partition", what: "the most popular partition is asked for ten times as often as usual",
 		how: always("from outside: load"), hindered: never, streams: hot,
-		judge: judged((*scene).neighbours, (*scene).back),
+		judge: judged(timed((*scene).neighbours), (*scene).back),
 	},
 	overload(2, 0.95), overload(5, 0.90), overload(10, 0.85),
 	{
@@ -143,7 +150,7 @@ var catalogue = []*drill{
 			return either(!e.has(critical) || !e.has(bulk), "the model has no pattern of `priority: critical`, or none of `priority: bulk`")
 		},
 		streams: spike,
-		judge:   judged((*scene).criticals, (*scene).back),
+		judge:   judged(timed((*scene).criticals), (*scene).back),
 	},
 	{
 		name: "retry storm", what: "ten times the load, from callers who ask again at once, three times in all",
@@ -155,7 +162,8 @@ var catalogue = []*drill{
 		how: always("from outside: SIGKILL for a node"), hindered: never, streams: steady,
 		strike: func(_ context.Context, s *scene) error { s.last().Kill(); return nil },
 		mend:   func(ctx context.Context, s *scene) error { return s.last().Start(ctx) },
-		judge:  judged((*scene).others, (*scene).back, (*scene).well),
+		judge:  judged(timed((*scene).others), (*scene).back),
+		heals:  true,
 	},
 	{
 		name: "disk full", what: "there is no room left for what is written",
@@ -163,7 +171,8 @@ var catalogue = []*drill{
 		hindered: func(e *env) string { return either(!e.embedded(), fullElsewhere) }, streams: steady,
 		strike: func(_ context.Context, s *scene) error { s.stage.Trouble.Set(trouble.State{Full: true}); return nil },
 		mend:   mendStore,
-		judge:  judged(says(saysStore...), (*scene).bounded, (*scene).reads, (*scene).refuses, (*scene).readiness, (*scene).back, (*scene).well),
+		judge:  judged(timed(says(saysStore...)), (*scene).bounded, timed((*scene).reads), timed((*scene).refuses), (*scene).readiness, (*scene).back),
+		heals:  true,
 	},
 	{
 		name: "disk fails", what: "an fsync fails: the node must stop, and is started again after the trouble",
@@ -189,7 +198,7 @@ var catalogue = []*drill{
 			return nil
 		},
 		mend:  mendStore,
-		judge: judged((*scene).bounded, (*scene).unchanged, (*scene).readiness, (*scene).back),
+		judge: judged((*scene).bounded, timed((*scene).unchanged), (*scene).readiness, (*scene).back),
 	},
 }
 
@@ -223,6 +232,16 @@ func judged(list ...func(*scene) Promise) func(*scene) []Promise {
 			}
 		}
 		return out
+	}
+}
+
+// timed marks a promise that other work of the machine may break: about how soon something is, not about
+// whether it is right or comes at all.
+func timed(f func(*scene) Promise) func(*scene) Promise {
+	return func(s *scene) Promise {
+		p := f(s)
+		p.Timed = true
+		return p
 	}
 }
 

@@ -66,6 +66,9 @@ func key(p *htmlpage.Page) {
 func section(p *htmlpage.Page, i int, o *Outcome) {
 	p.Put(fmt.Sprintf(`<section id="d%d"><h2><span class="%s">`, i, class[o.Verdict()])+`%s</span> %s</h2>`, marks[o.Verdict()], o.Name)
 	p.Put(`<p>%s. <small>Made %s.</small></p>`, o.What, o.How)
+	for _, why := range o.Earlier {
+		p.Put(`<p><small>Once more, since %s</small></p>`, why)
+	}
 	p.WriteString(picture(o.Timeline))
 	p.Put(`<table>`)
 	for _, x := range o.Promises {

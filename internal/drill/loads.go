@@ -3,6 +3,7 @@ package drill
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/partita-dev/partita/internal/load"
 	"github.com/partita-dev/partita/model"
@@ -81,9 +82,15 @@ func surge(s *scene, times float64, tries int) []load.Stream {
 	base.Ready = base.Connections
 	more := base
 	more.Name, more.Rate = fmt.Sprintf("up to %g×", times), (times-0.8)*s.report.Knee
-	more.From, more.To, more.Log, more.Shared = s.begin, s.end, load.LogWrites, true
-	return []load.Stream{base, more}
+	more.From, more.To, more.Log, more.Shared = s.begin, s.begin+settling(s.Time), load.LogWrites, true
+	lasting := more
+	lasting.Name, lasting.From, lasting.To = more.Name+", lasting", more.To, s.end
+	return []load.Stream{base, more, lasting}
 }
+
+// settling is how much of a trouble does not count for what is promised of a lasting overload: the limits
+// find their places then.
+func settling(length time.Duration) time.Duration { return min(time.Second, length/3) }
 
 // spike is a load of critical requests, and bulk at twelve times the knee in the trouble.
 func spike(s *scene) []load.Stream {

@@ -225,13 +225,13 @@ func whatElse(c *load.Counts) string {
 	return " (" + strings.Join(list, ", ") + ")"
 }
 
-// surged gives the latency of all that was answered during the trouble.
-func (s *scene) surged() (h observe.Histogram) {
-	f := s.of(s.trouble(0))
+// lasting gives the latency of all that was answered while an overload lasted.
+func (s *scene) lasting() (h observe.Histogram) {
+	p := s.trouble(0)
+	p.from += settling(s.Time)
+	f := s.of(p)
 	h.Merge(&f.latency)
-	for i := range s.result.Streams[1:] {
-		sum := s.result.Streams[1+i].Sum()
-		h.Merge(&sum.Latency)
-	}
+	sum := s.result.Streams[2].Sum()
+	h.Merge(&sum.Latency)
 	return h
 }

@@ -23,10 +23,11 @@ type Report struct {
 	Left     []string  `json:"left_out,omitempty"` // patterns that were not asked for, and why
 }
 
-// Kept tells whether no drill that ran broke a promise.
+// Kept tells whether no drill that ran broke a promise, and each could be judged. What cannot be tried here
+// at all does not count.
 func (r *Report) Kept() bool {
 	for _, o := range r.Drills {
-		if o.Verdict() == Broken {
+		if v := o.Verdict(); v == Broken || v == NotRun && o.Timeline != nil {
 			return false
 		}
 	}
@@ -48,9 +49,11 @@ const (
 // Outcome is one drill.
 type Outcome struct {
 	Name     string    `json:"drill"`
-	What     string    `json:"what"`          // is done to the service
-	How      string    `json:"how"`           // it is done: from outside, or by a hook within
-	Why      string    `json:"why,omitempty"` // it was not run, or could not be judged in full
+	What     string    `json:"what"`              // is done to the service
+	How      string    `json:"how"`               // it is done: from outside, or by a hook within
+	Why      string    `json:"why,omitempty"`     // it was not run, or could not be judged in full
+	Seed     uint64    `json:"seed,omitempty"`    // of its load
+	Earlier  []string  `json:"earlier,omitempty"` // why it was carried out again: one for each time
 	Promises []Promise `json:"promises,omitempty"`
 	Timeline *Timeline `json:"timeline,omitempty"`
 }
@@ -68,12 +71,29 @@ func (o *Outcome) Verdict() Verdict {
 	return Kept
 }
 
+// unsure tells why a drill is worth another try: nothing is broken but what hangs on the machine's speed, or
+// the calm before was none. "": another try would only hide what this one found.
+func (o *Outcome) unsure() string {
+	why := o.Why
+	for _, p := range o.Promises {
+		switch {
+		case p.Verdict != Broken:
+		case !p.Timed:
+			return ""
+		case why == "":
+			why = p.Name + ": " + p.Figure
+		}
+	}
+	return why
+}
+
 // Promise is one thing that the service promises, and whether it held.
 type Promise struct {
 	Name    string   `json:"promise"`
 	Bound   string   `json:"bound"`  // what is promised
 	Figure  string   `json:"figure"` // what was measured
 	Verdict Verdict  `json:"verdict"`
+	Timed   bool     `json:"timed,omitempty"`   // other work of the machine may break it: a second try is fair
 	Details []string `json:"details,omitempty"` // the first cases in which it did not hold
 }
 

@@ -18,9 +18,12 @@ import (
 type Config struct {
 	Stage   stage.Config
 	Size    load.Size
-	Claims  []byte // JSON object: what every caller's token has beside what the rules ask for
-	Version string // of Partita
-	Only    []string
+	Claims  []byte   // JSON object: what every caller's token has beside what the rules ask for
+	Version string   // of Partita
+	Only    []string // names of drills, which may come more than once; none: all
+	Runs    int      // how often each is carried out, with another seed each time. Default: 1
+	// Again is how often a drill is carried out once more that broke nothing but what hangs on the machine's speed.
+	Again int
 	// Time is how long the trouble of a drill lasts; the calm before and after take as long, at least
 	// 2 s before and 6 s after. Default: 5 s.
 	Time time.Duration
@@ -62,13 +65,9 @@ type env struct {
 	probe     *bench.Probe
 	report    *Report
 	scenes    uint64
-	peak      peak
-}
-
-// peak is what the service does when it is neither idle nor overloaded.
-type peak struct {
-	goodput float64
-	cost    time.Duration // processor time of the service for one answer
+	peak      float64 // goodput of the service when it is neither idle nor overloaded, per second
+	costs     costs
+	stretches uint64
 }
 
 // Run carries the drills out, one after the other, on one copy.
@@ -83,16 +82,18 @@ func Run(ctx context.Context, c Config) (_ *Report, err error) {
 	if err := e.open(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.measure(ctx, slices.ContainsFunc(list, func(d *drill) bool { return d.costs })); err != nil {
+		return nil, err
+	}
 	for _, d := range list {
-		o := Outcome{Name: d.name, What: d.what, How: d.how(e)}
-		if o.Why = d.hindered(e); o.Why == "" {
-			e.Told("%s: %s …", d.name, d.what)
-			if err := e.carry(ctx, d, &o); err != nil {
+		for range max(1, c.Runs) {
+			o, err := e.carry(ctx, d)
+			if err != nil {
 				return e.report, fmt.Errorf("%s: %w", d.name, err)
 			}
+			e.Told("  %s", o.Verdict())
+			e.report.Drills = append(e.report.Drills, o)
 		}
-		e.Told("  %s", o.Verdict())
-		e.report.Drills = append(e.report.Drills, o)
 	}
 	return e.report, nil
 }
@@ -171,7 +172,7 @@ func (e *env) open(ctx context.Context) (err error) {
 		return err
 	}
 	e.probe = &bench.Probe{Generator: e.generator, Mix: e.mix, Names: e.names, Connections: e.crowd, Strangers: true, Within: e.Within, Seed: c.Size.Seed, CPU: e.cpu, Told: e.Told}
-	return e.measure(ctx)
+	return nil
 }
 
 func (e *env) seed(ctx context.Context) error {
@@ -208,27 +209,22 @@ func (e *env) rehearse(ctx context.Context) error {
 // connections of each stream of load.
 const connections = 192
 
-// measure finds the knee, unless it was given, and what an answer costs at 80 % of it.
-func (e *env) measure(ctx context.Context) error {
+// measure finds the knee, unless it was given, and where drills want to know what a refusal costs begins
+// to find out: with load that is followed, and load that is not.
+func (e *env) measure(ctx context.Context, costs bool) error {
 	if e.report.Knee <= 0 {
 		e.Told("looking for the rate that the service follows")
 		k, _, err := e.probe.Search(ctx, 200, time.Second)
 		if err != nil {
 			return err
 		}
-		e.report.Knee, e.peak.goodput = k.Rate, k.Peak
+		e.report.Knee, e.peak = k.Rate, k.Peak
 	}
-	before := e.cpu()
-	r, _, err := e.probe.Hold(ctx, 0.8*e.report.Knee, 2*time.Second, e.names)
-	if err != nil {
-		return err
+	if !costs {
+		return nil
 	}
-	sum := r.Streams[0].Sum()
-	if n := sum.Counts.Answered(); n > 0 {
-		e.peak.cost = (e.cpu() - before) / time.Duration(n)
-	}
-	e.peak.goodput = max(e.peak.goodput, float64(sum.Counts.Answered())/2)
-	return nil
+	e.Told("looking for what an answer costs, and a refusal")
+	return e.measureCosts(ctx)
 }
 
 func (e *env) cpu() (d time.Duration) {

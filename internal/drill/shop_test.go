@@ -42,64 +42,56 @@ func shop(t *testing.T, program, on string) Config {
 	}
 }
 
-// whateverTheMachine are the promises that hold on a slow machine with other work too. Those about time
-// are for `partita drill`, on a machine that does nothing else.
-var whateverTheMachine = []string{"acknowledged writes", "accepted writes", "done once", "age of answers", "order of accepted writes", "a failed fsync is never tried again"}
-
-// TestTheShopKeepsItsPromises carries out every drill, in a short form, on both stores. The long forms of
-// two of them come before, where they are wanted.
+// TestTheShopKeepsItsPromises carries out a few drills on each store, which hold whatever else the machine
+// does. `make drills` carries out all.
 func TestTheShopKeepsItsPromises(t *testing.T) {
 	program := build(t)
-	if soak() {
-		t.Run("nothing stays bad after an overload", func(t *testing.T) { nothingStaysBadAfterAnOverload(t, program) })
-		t.Run("the store is frozen for a minute", func(t *testing.T) { theStoreIsFrozenForAMinute(t, program) })
-	}
-	for on, without := range map[string][]string{
-		stage.SQLite:   {"store cut", "store killed", "bus cut", "cache cut"},
-		stage.Postgres: {"disk fails"},
+	for on, names := range map[string][]string{
+		stage.SQLite:   {"disk full", "node killed"},
+		stage.Postgres: {"store killed"},
 	} {
 		t.Run(on, func(t *testing.T) {
 			t.Parallel()
-			r, err := Run(t.Context(), shop(t, program, on))
+			c := shop(t, program, on)
+			c.Only = names
+			r, err := Run(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			ran := 0
 			for _, o := range r.Drills {
 				if o.Timeline == nil {
-					if !slices.Contains(without, o.Name) && !(o.Name == "disk full" && on == stage.Postgres) {
-						t.Errorf("%s was not run: %s", o.Name, o.Why)
-					}
-					continue
+					t.Errorf("%s was not run: %s", o.Name, o.Why)
 				}
-				ran++
 				for _, p := range o.Promises {
-					switch {
-					case p.Verdict != Broken:
-					case slices.Contains(whateverTheMachine, p.Name):
+					if p.Verdict == Broken && slices.Contains(books, p.Name) {
 						t.Errorf("%s: %s: %s\n%s", o.Name, p.Name, p.Figure, strings.Join(p.Details, "\n"))
-					default:
+					} else if p.Verdict == Broken {
 						t.Logf("%s: %s: %s; promised: %s", o.Name, p.Name, p.Figure, p.Bound)
 					}
 				}
 			}
-			if ran < len(catalogue)-len(without)-1 {
-				t.Errorf("%d of %d drills were run", ran, len(catalogue))
-			}
-			if len(r.Left) > 0 {
-				t.Error("left out:", r.Left)
+			if len(r.Drills) != len(names) || len(r.Left) > 0 {
+				t.Error(len(r.Drills), "drills; left out:", r.Left)
 			}
 		})
 	}
 }
 
-// nothingStaysBadAfterAnOverload lets ten times the load come for half a minute, from callers who
-// ask again, with one seed after the other: afterwards all must be as before, soon.
+// books are the promises that hold beside tests of other packages, with the race detector too.
+var books = []string{"acknowledged writes", "accepted writes", "done once", "age of answers", "order of accepted writes"}
+
+// nothingStaysBadAfterAnOverload lets ten times the load come from callers who ask again, with 50 seeds, for
+// 4 s each and for half a minute once: afterwards all must be as before, soon.
 func nothingStaysBadAfterAnOverload(t *testing.T, program string) {
-	for seed := range uint64(50) {
-		c := shop(t, program, stage.SQLite)
-		c.Only, c.Time, c.Knee, c.Size.Seed = []string{"retry storm"}, 30*time.Second, 0, seed+1
-		mustKeep(t, fmt.Sprint("seed ", seed+1), c)
+	for _, on := range []string{stage.SQLite, stage.Postgres} {
+		for _, form := range []struct {
+			time time.Duration
+			runs int
+		}{{4 * time.Second, 25}, {30 * time.Second, 1}} {
+			c := shop(t, program, on)
+			c.Only, c.Time, c.Runs, c.Again, c.Knee = []string{"retry storm"}, form.time, form.runs, 1, 0
+			mustKeep(t, fmt.Sprint(on, ", ", form.time), c)
+		}
 	}
 }
 
@@ -119,7 +111,7 @@ func mustKeep(t *testing.T, what string, c Config) {
 		t.Fatal(err)
 	}
 	t.Logf("%s:\n%s", what, r.Text())
-	if !r.Kept() || r.Drills[0].Verdict() != Kept {
-		t.Errorf("%s: %s", what, r.Drills[0].Verdict())
+	if !r.Kept() || r.Drills[0].Timeline == nil {
+		t.Errorf("%s: not kept", what)
 	}
 }

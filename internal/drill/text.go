@@ -27,10 +27,16 @@ var marks = map[Verdict]string{Kept: "✓", Broken: "✗", NotRun: "–"}
 func (o *Outcome) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", marks[o.Verdict()], o.Name, o.What)
+	if o.Seed != 0 {
+		fmt.Fprintf(&b, " (seed %d)", o.Seed)
+	}
 	if o.Why != "" {
 		fmt.Fprintf(&b, "\n    not run: %s", o.Why)
 	}
 	b.WriteString("\n")
+	for _, why := range o.Earlier {
+		fmt.Fprintf(&b, "    once more, since %s\n", why)
+	}
 	for _, p := range o.Promises {
 		fmt.Fprintf(&b, "    %s %s: %s\n", marks[p.Verdict], p.Name, p.Figure)
 		if p.Verdict == Broken {

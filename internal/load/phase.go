@@ -118,6 +118,32 @@ type Result struct {
 	Behind  time.Duration // by how much at least the tenth part of the arrivals was late, as the generator was
 }
 
+// Append adds what a later phase of the same streams came to, as if it had been one phase. slice is that of
+// both timelines.
+func (r *Result) Append(later *Result, slice time.Duration) {
+	off := later.Began.Sub(r.Began)
+	for i := range later.Streams {
+		to, from := &r.Streams[i], &later.Streams[i]
+		for at := int((off + slice/2) / slice); len(to.Slices) < at; {
+			to.Slices = append(to.Slices, Slice{})
+		}
+		to.Slices = append(to.Slices, from.Slices...)
+		for j := range from.Patterns {
+			p := &to.Patterns[j]
+			p.Counts.Add(&from.Patterns[j].Counts)
+			p.Latency.Merge(&from.Patterns[j].Latency)
+			p.Longest = max(p.Longest, from.Patterns[j].Longest)
+		}
+	}
+	for _, n := range later.Notes {
+		n.At, n.Sent, n.Done = n.At+off, n.Sent+off, n.Done+off
+		r.Notes = append(r.Notes, n)
+	}
+	r.Took = off + later.Took
+	r.CPU += later.CPU
+	r.Behind = max(r.Behind, later.Behind)
+}
+
 // StreamResult is what one Stream came to.
 type StreamResult struct {
 	Name     string

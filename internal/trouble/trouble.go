@@ -28,6 +28,7 @@ type State struct {
 	Full  bool          `json:"full,omitempty"`  // there is no room for what is written
 	Fail  bool          `json:"fail,omitempty"`  // fsync fails
 	Clock time.Duration `json:"clock,omitempty"` // by which the wall clock is wrong
+	Shut  bool          `json:"shut,omitempty"`  // no request is let in: all are held and refused as in an overload
 }
 
 // Node is the side of the node. A nil *Node is none: nothing is ever wrong. It is safe for concurrent
@@ -124,6 +125,12 @@ func (n *Node) Clock() time.Duration {
 	}
 	s, _ := n.now()
 	return s.Clock
+}
+
+// Shut tells whether no request is to be let in.
+func (n *Node) Shut() bool {
+	s, _ := n.now()
+	return s.Shut
 }
 
 // RoundTrip answers a delivery in the place of whoever it is for.
