@@ -24,6 +24,7 @@ import (
 type twice struct {
 	*service
 	plain, door string       // addresses
+	server      *http.Server // behind the door
 	begun       atomic.Int64 // requests that net/http began to read behind the door
 }
 
@@ -48,6 +49,7 @@ func (s *service) twice() *twice {
 	both.door = inner.Addr().String()
 	door, listener := admit.NewDoor(admit.DoorConfig{Model: s.model}), conns.Wrap(inner)
 	server := httpapi.ServerBehind(door, s.api)
+	both.server = server
 	before := server.ConnState
 	server.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateActive {
