@@ -170,6 +170,7 @@ func TestAViewWithAnotherDefinitionIsMadeAnew(t *testing.T) {
 views:
   by_place: {from: thing, by: place, fields: [color, price], where: {color: red}}
   paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
+  idle:     {from: thing, by: color, where: {n: [= null, 3]}, fields: [price]}
   warm:     {from: thing, by: color, key: [at], where: {color: [red, green]}}
   days:
     from: thing

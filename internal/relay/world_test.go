@@ -57,6 +57,7 @@ views:
     by: color
     key: [id]
     fold: {total: {sum: n}}
+  idle:     {from: thing, by: color, where: {n: [= null, 3]}, fields: [price]}
   paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
 `
 
@@ -266,6 +267,11 @@ func (w *world) want(view string) []string {
 			case "warm":
 				if color != "blue" {
 					lines = append(lines, strings.Join([]string{color, text(at), owner, id, text(place), text(n), text(price), text(ratio)}, " "))
+				}
+				continue
+			case "idle":
+				if n.IsNull() || n.Int() == 3 {
+					lines = append(lines, strings.Join([]string{color, owner, id, text(price)}, " "))
 				}
 				continue
 			case "days":
