@@ -13,6 +13,7 @@ import (
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/internal/engine"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
@@ -98,6 +99,7 @@ type State struct {
 	// AtOnce says that the write was not accepted but carried out as a synchronous one, since the
 	// bus is away. Then Done is set and Err is not.
 	AtOnce bool
+	Quotas []quota.State // that it counts in, of a write that was submitted just now
 }
 
 // MaxWait bounds how long a caller can wait for an operation.
@@ -110,13 +112,14 @@ const MaxWait = 30 * time.Second
 // While the bus is away a write that does nothing but insert is carried out at once, and so is any
 // other where nothing that was accepted before can still wait.
 func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time.Duration) (State, error) {
-	if err := a.Engine.MayAccept(q); err != nil {
+	quotas, err := a.Engine.MayAccept(q)
+	if err != nil {
 		return State{}, err
 	}
 	var random [64]byte
 	rand.Read(random[:]) // never fails
 	op, key := newOperation(q, [32]byte(random[:32]))
-	s := State{Operation: op, ID: op.sign(a.signer, q.Claims)}
+	s := State{Operation: op, ID: op.sign(a.signer, q.Claims), Quotas: quotas}
 	if q.IdempotencyKey != "" && a.recent.has(key.Hash, key.Fingerprint) {
 		return a.outcome(a.follow(ctx, s, wait))
 	}
@@ -129,8 +132,7 @@ func (a *Acceptor) Submit(ctx context.Context, q *engine.WriteRequest, wait time
 		w = a.waiters.add(&op)
 		defer a.waiters.remove(w)
 	}
-	err := a.append(ctx, q, &op)
-	if err != nil {
+	if err := a.append(ctx, q, &op); err != nil {
 		return a.without(ctx, q, s, err)
 	}
 	a.Recorder.Accepted(q.Write)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/quota"
 	"github.com/partita-dev/partita/model"
 	"github.com/partita-dev/partita/store"
 )
@@ -29,14 +30,13 @@ func KeyOf(q *WriteRequest) store.Key {
 }
 
 // MayAccept refuses what can be refused without asking the store: what no rule allows, whatever the
-// rows say, and what is beyond a quota. A write that passes counts in its quotas.
-func (e *Engine) MayAccept(q *WriteRequest) error {
+// rows say, and what is beyond a quota. A write that passes counts in its quotas, which it gives.
+func (e *Engine) MayAccept(q *WriteRequest) ([]quota.State, error) {
 	scope := model.Scope{Now: e.clock(), Auth: q.Claims, Args: q.Args}
 	if judge(&q.Write.Allow, q.Claims, &scope) == refused {
-		return refusal(q.Claims)
+		return nil, refusal(q.Claims)
 	}
-	_, err := e.countWrite(q)
-	return err
+	return e.countWrite(q)
 }
 
 // Carried is what came of an accepted write.

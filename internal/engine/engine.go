@@ -136,7 +136,7 @@ type WriteResult struct {
 	Body     []byte // nil for Deleted
 	Location string // path of the get that shows the new row, such as /v1/order/…; "" where there is none
 	ETag     string // of the first step's row; "" where there is none
-	Version  uint64
+	Version  uint64 // also of one that what the rows say does not allow; 0 where that was not asked
 	Replayed bool
 	Store    time.Duration
 	Quotas   []quota.State // of the limits that the write counts in

@@ -161,7 +161,7 @@ func (e *Engine) finish(a *attempt) (WriteResult, error) {
 	r := &a.write.Result
 	switch {
 	case r.Err != nil:
-		return WriteResult{}, r.Err
+		return WriteResult{Version: r.Version}, r.Err // of a refusal by what the rows say
 	case a.refused != nil && !r.Replayed:
 		return WriteResult{}, a.refused
 	case r.Replayed:

@@ -101,6 +101,7 @@ func (a *API) submit(ctx context.Context, q *engine.WriteRequest, p preference) 
 	defer caught(&came.err)
 	admit.Aside(ctx)
 	s, err := a.accepts.Submit(ctx, q, p.wait)
+	came.result.Quotas = s.Quotas
 	if err != nil {
 		came.err = pointInto(err, q.Write)
 		return came
@@ -110,6 +111,7 @@ func (a *API) submit(ctx context.Context, q *engine.WriteRequest, p preference) 
 	}
 	if s.Done {
 		came.result, came.err = s.Result, pointInto(s.Err, q.Write)
+		came.result.Quotas = s.Quotas
 		return came
 	}
 	came.pending = &s
@@ -128,6 +130,7 @@ func (a *API) writeAccepted(w http.ResponseWriter, came *written, total time.Dur
 	h["Cache-Control"] = noStore
 	h["Content-Type"] = jsonType
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	describeQuotas(h, came.result.Quotas)
 	w.WriteHeader(http.StatusAccepted)
 	w.Write(body)
 }

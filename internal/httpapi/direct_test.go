@@ -33,14 +33,19 @@ func serveTwice(t testing.TB, source string) *twice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &twice{service: serve(t, m, nil)}
+	return serve(t, m, nil).twice()
+}
+
+func (one *service) twice() *twice {
+	t := one.t
+	s := &twice{service: one}
 	s.plain = strings.TrimPrefix(s.url, "http://")
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.door = inner.Addr().String()
-	door, listener := admit.NewDoor(admit.DoorConfig{Model: m}), conns.Wrap(inner)
+	door, listener := admit.NewDoor(admit.DoorConfig{Model: s.model}), conns.Wrap(inner)
 	server := httpapi.ServerBehind(door, s.api)
 	before := server.ConnState
 	server.ConnState = func(c net.Conn, state http.ConnState) {

@@ -281,3 +281,20 @@ func sent(c net.Conn, r *bufio.Reader, request string) (*http.Response, error) {
 	_, err = io.Copy(io.Discard, a.Body)
 	return a, err
 }
+
+// What the rows do not allow says which version of the partition they are from.
+func TestRefusedWritesTellTheVersion(t *testing.T) {
+	s := serveTwice(t, desks)
+	version := s.want(201, "POST", "/v1/put", desk).header.Get("Partita-Version")
+	for _, write := range []string{"add", "add"} {
+		refused := s.want(409, "POST", "/v1/"+write, desk, "Idempotency-Key: a")
+		if told := refused.header.Get("Partita-Version"); told != version {
+			t.Errorf("%q, not %q", told, version)
+		}
+	}
+	for _, request := range [][2]string{{"own", desk}, {"take", `{"house_id":"h"}`}} {
+		if told := s.do("POST", "/v1/"+request[0], request[1]).header.Get("Partita-Version"); told != "" {
+			t.Errorf("%s tells %q", request[0], told)
+		}
+	}
+}

@@ -24,10 +24,14 @@ func acceptedWords(w *model.Write) string {
 }
 
 // acceptedResponse is the answer to a write that was accepted.
-func acceptedResponse() object {
+func acceptedResponse(limited bool) object {
+	headers := obj("Location", ref("headers", "Location"), "Preference-Applied", ref("headers", "Preference-Applied"),
+		"Server-Timing", ref("headers", "Server-Timing"))
+	if limited {
+		headers = quotaHeaders(headers)
+	}
 	return obj("description", "Accepted, durably: it will be carried out. The operation tells when, and what came of it.",
-		"headers", obj("Location", ref("headers", "Location"), "Preference-Applied", ref("headers", "Preference-Applied"),
-			"Server-Timing", ref("headers", "Server-Timing")),
+		"headers", headers,
 		"content", obj("application/json", obj("schema", ref("schemas", "Operation"))))
 }
 

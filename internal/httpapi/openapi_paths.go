@@ -164,7 +164,7 @@ func (d *describer) write(w *model.Write) object {
 			"content", obj("application/json", obj("schema", schema, "example", example)))).with(status, response)
 	}
 	if w.Async != model.Sync {
-		responses = responses.with("202", acceptedResponse())
+		responses = responses.with("202", acceptedResponse(limited))
 	}
 	parameters := append([]any{ref("parameters", "Idempotency-Key"), ref("parameters", "If-Match")}, d.acceptedParameters(w)...)
 	codes := slices.Concat(writeCodes(w), d.acceptedCodes(w), d.accessCodes(w.Allow))

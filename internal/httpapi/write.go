@@ -74,6 +74,9 @@ func (a *API) tellWritten(w http.ResponseWriter, r *http.Request, route *writeRo
 		if came.result.Replayed {
 			w.Header()["Idempotency-Replayed"] = []string{"true"}
 		}
+		if came.result.Version > 0 {
+			w.Header()["Partita-Version"] = []string{a.engine.VersionToken(q.Write.Family, q.Args.Values[0], came.result.Version)}
+		}
 		describeQuotas(w.Header(), came.result.Quotas)
 		sample.Code = a.fail(w, r, came.err)
 		status = kinds[sample.Code].status
