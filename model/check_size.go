@@ -73,7 +73,11 @@ func (k *compiler) checkView(v *View) {
 	}
 	rows := v.From.Family.Expect * max(v.From.Expect, 1) / values
 	for _, c := range v.Where {
-		if n := distinct(c.Field.Type); n > 0 && !slices.Contains([]*Field{v.By[0].Field}, c.Field) {
+		n := distinct(c.Field.Type)
+		if slices.Contains(c.Values, Null) {
+			n++
+		}
+		if distinct(c.Field.Type) > 0 && !slices.Contains([]*Field{v.By[0].Field}, c.Field) {
 			rows *= float64(len(c.Values)) / n
 		}
 	}

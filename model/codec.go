@@ -95,8 +95,13 @@ func (f *Field) bounds(v Value) problem {
 	if !f.Max.IsNull() && Compare(v, f.Max) > 0 {
 		return outside("must be at most " + string(AppendText(nil, f.Max)))
 	}
-	if f.Addressed && v.kind == StringValue && (v.s == "." || v.s == "..") {
-		return outside("must not be " + v.s + ", which clients take out of an address")
+	if f.Addressed && v.kind == StringValue {
+		switch v.s {
+		case "":
+			return outside("must not be empty: an address has no place for nothing")
+		case ".", "..":
+			return outside("must not be " + v.s + ", which clients take out of an address")
+		}
 	}
 	if f.Pattern != nil && v.kind == StringValue && !f.Pattern.MatchString(v.s) {
 		return outside("must match the pattern " + strings.TrimSuffix(strings.TrimPrefix(f.Pattern.String(), "^(?:"), ")$"))

@@ -151,17 +151,17 @@ func (k *compiler) conds(e *Entity, n *node, what, doing string, guard bool) (ou
 			ok = false
 		}
 		for _, x := range members {
-			if x.kind == scalarNode && x.expr {
+			if x.kind == scalarNode && x.expr && x.text != "null" {
 				y := k.refuse(x.spot, "%s compares %q with an expression", what, f.Name).why("a mapping means equality with fixed values")
 				if guard {
 					y.fix("write the whole condition as one expression: row.%s == %s", f.Name, cut(x.text))
 				} else {
-					y.fix("write a fixed value; take what varies as `by`, `filter` or `range` of a read")
+					y.fix("write a fixed value, or = null; take what varies as `by`, `filter` or `range` of a read")
 				}
 				ok = false
 				continue
 			}
-			v, good := k.literal(f, x, what+": "+f.Name)
+			v, good := k.fixed(f, x, what)
 			if good && slices.Contains(cond.Values, v) {
 				k.refuse(x.spot, "%s names %q twice", what, cut(x.text)).fix("keep one")
 			}
@@ -171,4 +171,17 @@ func (k *compiler) conds(e *Entity, n *node, what, doing string, guard bool) (ou
 		out = append(out, cond)
 	}
 	return out, ok
+}
+
+// fixed reads one value of a condition: a literal, or null.
+func (k *compiler) fixed(f *Field, n *node, what string) (Value, bool) {
+	if n.kind != scalarNode || !n.expr {
+		return k.literal(f, n, what+": "+f.Name)
+	}
+	if !f.Type.Null {
+		k.refuse(n.spot, "%s wants %q to be null, which it never is", what, f.Name).
+			why("a condition that decides nothing is a mistake").fix("take it out, or write ? behind the type of %s", f.Name)
+		return Null, false
+	}
+	return Null, true
 }

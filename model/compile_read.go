@@ -157,6 +157,10 @@ func (r *Read) describe() {
 	for _, c := range r.Where {
 		fmt.Fprintf(h, " %s=", c.Field.Name)
 		for _, v := range c.Values {
+			if v.IsNull() {
+				fmt.Fprint(h, "null,")
+				continue
+			}
 			fmt.Fprintf(h, "%q,", AppendText(nil, v))
 		}
 	}

@@ -58,11 +58,7 @@ func (k *compiler) guard(w *writing, s *stepping, n *node, env *Env) *Guard {
 	}
 	parts := make([]string, len(equal))
 	for i, c := range equal {
-		values := make([]string, len(c.Values))
-		for j, v := range c.Values {
-			values[j] = string(AppendText(nil, v))
-		}
-		parts[i] = c.Field.Name + " is " + strings.Join(values, " or ")
+		parts[i] = c.String()
 	}
 	return &Guard{Equal: equal, Text: strings.Join(parts, " and ")}
 }

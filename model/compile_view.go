@@ -142,6 +142,7 @@ func (k *compiler) viewBy(v *View, m *members) bool {
 		}
 		v.By = []Source{{Field: f}}
 		v.ByField = plainCopy(f)
+		v.ByField.Addressed = true
 		return true
 	case mapNode:
 		if len(n.pairs) == 1 {
@@ -181,7 +182,7 @@ func (k *compiler) viewByExpr(v *View, m *members, p pair) bool {
 			fix("use a field of the row; for one figure over all of them, fold by day or another coarse field")
 		return false
 	}
-	v.ByField = &Field{Name: p.key, Type: t, Implied: true}
+	v.ByField = &Field{Name: p.key, Type: t, Implied: true, Addressed: true}
 	v.By = []Source{{Field: v.ByField, Expr: x}}
 	return true
 }

@@ -7,6 +7,7 @@ package model
 
 import (
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -97,7 +98,7 @@ type Field struct {
 	Pattern      *regexp.Regexp
 	Implied      bool // the partition field, or a source field that a view carries along
 	// Addressed says that values stand in addresses, as those of partitions and keys do. Such a text may
-	// not be "." or "..": clients take these out of an address, however they are written.
+	// not be empty, "." or "..": clients, and proxies, take these out of an address, however they are written.
 	Addressed bool
 }
 
@@ -190,10 +191,22 @@ type Read struct {
 	dependent []bool // by Field.Pos: a list's answer depends on this field
 }
 
-// Cond is a fixed condition: the field equals one of Values.
+// Cond is a fixed condition: the field equals one of Values, of which Null may be one.
 type Cond struct {
 	Field  *Field
 	Values []Value
+}
+
+// String says the condition in words, as in "status is new or null".
+func (c Cond) String() string {
+	words := make([]string, len(c.Values))
+	for i, v := range c.Values {
+		words[i] = "null"
+		if !v.IsNull() {
+			words[i] = string(AppendText(nil, v))
+		}
+	}
+	return c.Field.Name + " is " + strings.Join(words, " or ")
 }
 
 // Op is what a step does.

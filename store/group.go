@@ -18,8 +18,9 @@ type Source interface {
 	Outcome(p Partition, hash *[32]byte) (*Outcome, error)
 	// Get gives one row, nil if there is none.
 	Get(p Partition, e *model.Entity, key []model.Value) (*model.Row, error)
-	// List gives rows in key order that equal all conditions (one value each), at most limit.
-	List(p Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error)
+	// List gives rows in key order that equal all conditions (one value each), at most limit. It leaves
+	// out those whose keep field is at or before over; none where over is zero.
+	List(p Partition, e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error)
 	// Expired gives rows in key order whose Keep was over at now, at most limit.
 	Expired(p Partition, e *model.Entity, now time.Time, limit int) ([]*model.Row, error)
 	// Counter gives the last number that a field took; 0 for none.
@@ -229,7 +230,7 @@ func (g *Group) Run(w *Write) {
 		w.Result.Err = err
 		return
 	}
-	t := &tx{group: g, part: p, version: p.version + 1}
+	t := &tx{group: g, part: p, version: p.version + 1, now: w.Now}
 	defer func() { t.over = true }()
 
 	if w.Check != nil {

@@ -199,7 +199,8 @@ type Need struct {
 type Tx interface {
 	// Version is the version that this write will take.
 	Version() uint64
-	// Get returns the row of that key, nil if there is none.
+	// Get returns the row of that key, nil if there is none. Rows whose Keep is over at the write's Now
+	// are not seen, here and in List; a row that is added takes the place of one, which then expires.
 	Get(e *model.Entity, key []model.Value) (*model.Row, error)
 	// List returns rows in key order that equal all conditions (one value each), at most limit.
 	List(e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error)

@@ -14,7 +14,8 @@ type tx struct {
 	group   *Group
 	part    *part
 	version uint64
-	changes []model.RowChange // one per row, by rowState.at
+	now     time.Time         // rows whose Keep is over by then are not seen
+	changes []model.RowChange // one per row, by rowState.at; two where a row takes the place of an expired one
 	states  []*rowState       // by place in changes
 	before  []*model.Row      // likewise: rowState.now before this write
 	taken   []takenNumber
@@ -31,21 +32,57 @@ func (t *tx) Version() uint64 { return t.version }
 
 func (t *tx) Get(e *model.Entity, key []model.Value) (*model.Row, error) {
 	r, err := t.row(e, key)
-	if err != nil {
+	if err != nil || r.now == nil || t.expired(e, r.now) {
 		return nil, err
 	}
 	return r.now, nil
 }
 
+// bound gives the time at or before which the keep field of expired rows is; zero where no row expires.
+func (t *tx) bound(e *model.Entity) time.Time {
+	if e.Keep == nil || t.now.IsZero() {
+		return time.Time{}
+	}
+	return t.now.Add(-e.Keep.For)
+}
+
+// expired tells whether a row's Keep is over at the write's Now. The store may still have it: it is
+// swept some time later.
+func (t *tx) expired(e *model.Entity, row *model.Row) bool {
+	return expiredBy(e, row, t.bound(e))
+}
+
+func expiredBy(e *model.Entity, row *model.Row, over time.Time) bool {
+	if over.IsZero() {
+		return false
+	}
+	from := row.Values[e.Keep.From.Pos]
+	return !from.IsNull() && from.Int() <= over.UnixMicro()
+}
+
+// expire deletes a row whose time is over and that stands in the way of another, as the sweeper would
+// have: in a change of its own, so that views and folds keep what they counted of it.
+func (t *tx) expire(r *rowState) {
+	t.change(r, nil, true)
+	r.tx = nil
+}
+
 func (t *tx) List(e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
+	return t.list(e, equal, t.bound(e), limit)
+}
+
+func (t *tx) list(e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error) {
 	if err := t.usable(e); err != nil {
 		return nil, err
 	}
-	rows, err := t.group.source.List(t.part.partition, e, equal, limit+t.hidden(e))
+	rows, err := t.group.source.List(t.part.partition, e, equal, over, limit+t.hidden(e))
 	if err != nil {
 		return nil, err
 	}
 	return t.overlay(e, rows, limit, func(r *model.Row) bool {
+		if expiredBy(e, r, over) {
+			return false
+		}
 		for _, c := range equal {
 			if r.Values[c.Field.Pos] != c.Values[0] {
 				return false
@@ -66,11 +103,8 @@ func (t *tx) Expired(e *model.Entity, now time.Time, limit int) ([]*model.Row, e
 	if err != nil {
 		return nil, err
 	}
-	over := now.Add(-e.Keep.For).UnixMicro()
-	return t.overlay(e, rows, limit, func(r *model.Row) bool {
-		from := r.Values[e.Keep.From.Pos]
-		return !from.IsNull() && from.Int() <= over
-	}), nil
+	over := now.Add(-e.Keep.For)
+	return t.overlay(e, rows, limit, func(r *model.Row) bool { return expiredBy(e, r, over) }), nil
 }
 
 // hidden counts the rows that the source may list although the group has changed them.
@@ -140,7 +174,10 @@ func (t *tx) insert(e *model.Entity, values []model.Value, find func(*model.Enti
 		return nil, err
 	}
 	if r.now != nil {
-		return nil, fault.New(fault.Exists, "A row of %s with this key is there already.", e.Name)
+		if !t.expired(e, r.now) {
+			return nil, fault.New(fault.Exists, "A row of %s with this key is there already.", e.Name)
+		}
+		t.expire(r)
 	}
 	if err := t.unique(e, nil, row); err != nil {
 		return nil, err
@@ -304,14 +341,22 @@ func (t *tx) unique(e *model.Entity, before, row *model.Row) error {
 		if len(equal) < len(u) {
 			continue // nulls never clash
 		}
-		others, err := t.List(e, equal, 2)
+		others, err := t.list(e, equal, time.Time{}, 2)
 		if err != nil {
 			return err
 		}
 		for _, other := range others {
-			if compareKeys(e, other, row) != 0 || before == nil {
+			if compareKeys(e, other, row) == 0 && before != nil {
+				continue
+			}
+			if !t.expired(e, other) {
 				return notUnique(e, u)
 			}
+			r, err := t.held(e, other)
+			if err != nil {
+				return err
+			}
+			t.expire(r)
 		}
 	}
 	return nil
@@ -344,7 +389,7 @@ func (t *tx) change(r *rowState, after *model.Row, expired bool) {
 
 // undo takes back everything the write did.
 func (t *tx) undo() {
-	for i, r := range t.states {
+	for i, r := range slices.Backward(t.states) {
 		r.now, r.tx = t.before[i], nil
 	}
 	for _, taken := range slices.Backward(t.taken) {

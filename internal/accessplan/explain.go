@@ -193,7 +193,7 @@ func stepStatements(s *model.Step) []Statement {
 	find := statement(sqltext.Get(s.Entity))
 	if len(s.By) > 0 {
 		equal := names(s.By, func(b model.Source) *model.Field { return b.Field })
-		find = statement(sqltext.List(sqltext.SQLite, s.Entity, equal, 0))
+		find = statement(sqltext.List(sqltext.SQLite, s.Entity, equal, 0, s.Entity.Keep != nil))
 		find.Index, find.Rows = beginsWith(s.Entity, equal), s.Max+1
 		what += fmt.Sprintf(", at most %d times", s.Max)
 	}

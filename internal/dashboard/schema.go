@@ -148,11 +148,7 @@ func listOf(r *model.Read) list {
 	}
 	var where []string
 	for _, c := range r.Where {
-		var values []string
-		for _, v := range c.Values {
-			values = append(values, string(model.AppendText(nil, v)))
-		}
-		where = append(where, c.Field.Name+" is "+strings.Join(values, " or "))
+		where = append(where, c.String())
 	}
 	l.Where = strings.Join(where, " and ")
 	return l

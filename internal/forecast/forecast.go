@@ -179,26 +179,12 @@ func (p *planner) partitions(f *model.Family) Number {
 	return p.out.Families[i].Partitions
 }
 
-// viewPartitions estimates how many partitions a view has: as many as there are values of its field.
-func (p *planner) viewPartitions(v *model.View) Number {
-	source := p.rowsOf(v.From)
-	switch t := v.ByField.Type; t.Kind {
-	case model.KindBool:
-		return Number{2, Declared}
-	case model.KindEnum:
-		return Number{float64(len(t.Enum)), Declared}
-	case model.KindDate, model.KindTime:
-		return Number{min(365, source.Value), Assumed}
-	}
-	return by(max(1, source.Value), source, Number{From: Assumed})
-}
-
 // rowsOf gives all rows of an entity.
 func (p *planner) rowsOf(e *model.Entity) Number {
 	if v := e.View; v != nil {
 		rows := p.rowsOf(v.From)
 		if len(v.Folds) > 0 {
-			return p.partitions(e.Family)
+			return p.foldRows(v)
 		}
 		return rows
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,50 @@ func TestReasonsHold(t *testing.T) {
 }
 
 // More of everything needs no less of anything.
+// What a view is by tells how many partitions it has: those of its source, of another family, the words
+// of an enum, the days of a week.
+func TestViewsHaveAsManyPartitionsAsValues(t *testing.T) {
+	m, err := model.Parse("", []byte(`
+service: telemetry
+partitions:
+  device: {by: device_id, type: uuid, expect: 1k}
+  fleet:  {by: fleet_no, type: int, expect: 50}
+entities:
+  fleet: {in: fleet, fields: {name: string(20)}}
+  device: {in: device, fields: {fleet_no: int, model: string(20)}}
+  sample:
+    in: device
+    key: at
+    expect: 100
+    fields: {at: {type: time, default: now}, channel: {enum: [heat, power, light]}, place: string(20), value: float}
+writes:
+  record: {insert: sample, input: [channel, place, value]}
+views:
+  per_device: {from: sample, by: device_id, key: channel, fold: {n: count}}
+  in_fleet:   {from: device, by: fleet_no}
+  per_week:   {from: sample, by: {week_day: = weekday(row.at)}, key: channel, fold: {n: count}}
+  per_channel: {from: sample, by: channel, fold: {n: count}}
+  per_value:  {from: sample, by: {label: "= row.place + 'x'"}, fold: {n: count}}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := plan(t, forecast.Config{Model: m})
+	for name, want := range map[string][2]float64{
+		"per_device": {1000, 3000}, "in_fleet": {50, 1000}, "per_week": {7, 21}, "per_channel": {3, 3}, "per_value": {100_000, 100_000},
+	} {
+		family := f.Families[slices.IndexFunc(f.Families, func(x forecast.Family) bool { return x.Name == name })]
+		entity := f.Entities[slices.IndexFunc(f.Entities, func(x forecast.Entity) bool { return x.Name == name })]
+		if family.Partitions.Value != want[0] || entity.Rows.Value != want[1] {
+			t.Errorf("%s: %g partitions with %g rows in all, want %g with %g", name, family.Partitions.Value, entity.Rows.Value, want[0], want[1])
+		}
+	}
+	week := f.Hottest[slices.IndexFunc(f.Hottest, func(x forecast.Hot) bool { return x.Family == "per_week" })]
+	if week.Share.Value != 1 {
+		t.Errorf("today's partition gets %g of the changes", week.Share.Value)
+	}
+}
+
 func TestGrowthNeedsMore(t *testing.T) {
 	m := example(t, "shop")
 	var last *forecast.Forecast

@@ -67,6 +67,9 @@ const spread = "each row has its own"
 
 // focus tells how much of what a view is told goes to one of its partitions, by the type of its field.
 func focus(v *model.View) (share float64, why string) {
+	if calendar(v) != "" {
+		return 1, "what happens now belongs to today"
+	}
 	switch t := v.ByField.Type; t.Kind {
 	case model.KindDate, model.KindTime:
 		return 1, "what happens now belongs to today"

@@ -54,25 +54,26 @@ func serveTwice(t testing.TB, source string, set ...func(*http.Server)) *twice {
 	return s
 }
 
-func (one *service) twice(set ...func(*http.Server)) *twice {
-	t := one.t
-	s := &twice{service: one}
-	s.plain = strings.TrimPrefix(s.url, "http://")
+// twice puts the service behind a door too.
+func (s *service) twice(set ...func(*http.Server)) *twice {
+	t := s.t
+	both := &twice{service: s}
+	both.plain = strings.TrimPrefix(s.url, "http://")
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.door = inner.Addr().String()
+	both.door = inner.Addr().String()
 	door, listener := admit.NewDoor(admit.DoorConfig{Model: s.model}), conns.Wrap(inner)
 	server := httpapi.ServerBehind(door, s.api)
-	s.server = server
+	both.server = server
 	for _, change := range set {
 		change(server)
 	}
 	before := server.ConnState
 	server.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateActive {
-			s.begun.Add(1)
+			both.begun.Add(1)
 		}
 		before(c, state)
 	}
@@ -85,7 +86,7 @@ func (one *service) twice(set ...func(*http.Server)) *twice {
 		work.Wait()
 		listener.Wait()
 	})
-	return s
+	return both
 }
 
 // known is a connection that has been answered once.

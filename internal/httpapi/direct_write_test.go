@@ -72,7 +72,8 @@ func (s *twice) heard(address, request string, answers int) string {
 		}
 		a.Body.Close()
 	}
-	return versions.ReplaceAllString(moment.ReplaceAllString(all.String(), "…"), "…")
+	text := all.String()[:all.Len()-copied.Buffered()]
+	return versions.ReplaceAllString(moment.ReplaceAllString(text, "…"), "…")
 }
 
 const desk = `{"house_id":"h","n":1,"note":"red"}`
@@ -230,9 +231,8 @@ func TestDamagedWritesAreThoseOfNetHTTP(t *testing.T) {
 			}
 		}
 		var got, want string
-		for range 20 {
-			want, got = versions.ReplaceAllString(s.told(s.plain, string(b)), "…"), versions.ReplaceAllString(s.told(s.door, string(b)), "…")
-			if got == want {
+		for range 20 { // the first of them may have made a row that others find there
+			if want, got = s.both(string(b)); got == want {
 				break
 			}
 		}
@@ -240,6 +240,16 @@ func TestDamagedWritesAreThoseOfNetHTTP(t *testing.T) {
 			t.Fatalf("%q: behind the door\n%s\nand without it\n%s", b, got, want)
 		}
 	}
+}
+
+// both gives all that is said, without the door and behind it, to a request after which nothing more comes. net/http may
+// take that for a caller who has gone, and let the write go too; then it is what is said first to one who stays.
+func (s *twice) both(request string) (plain, door string) {
+	plain, door = s.told(s.plain, request), s.told(s.door, request)
+	if strings.Contains(plain+door, "problem:deadline") {
+		return s.heard(s.plain, request, 1), s.heard(s.door, request, 1)
+	}
+	return versions.ReplaceAllString(plain, "…"), versions.ReplaceAllString(door, "…")
 }
 
 // Each write at the door takes the next version, and stands when it is answered.

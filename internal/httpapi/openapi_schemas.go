@@ -59,6 +59,9 @@ func fieldSchema(f *model.Field, as form) object {
 		if t.Size > 0 {
 			schema = schema.with("maxLength", t.Size)
 		}
+		if f.Addressed {
+			schema = schema.with("minLength", 1)
+		}
 	case model.KindBytes:
 		if t.Size > 0 {
 			schema = schema.with("maxLength", (t.Size+2)/3*4)

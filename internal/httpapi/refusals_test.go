@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -17,6 +18,7 @@ entities:
   page: {in: site, key: slug, expect: 5, fields: {slug: string(20), views: {type: int, default: 0}, more: json(1000)?}}
 reads:
   page: {get: page}
+  pages: {list: page}
 writes:
   put_page: {upsert: page, input: [more]}
   share:    {update: page, input: {parts: int}, set: {views: = row.views / input.parts}}
@@ -32,12 +34,18 @@ func wiki(t *testing.T) *service {
 
 func TestKeysThatAddressesCannotHoldAreRefused(t *testing.T) {
 	s := wiki(t)
-	for _, dots := range []string{".", ".."} {
+	for _, dots := range []string{"", ".", ".."} {
 		for _, body := range []string{`{"site_id":"a","slug":"` + dots + `"}`, `{"site_id":"` + dots + `","slug":"a"}`} {
 			p := problemIn(t, s.want(422, "POST", "/v1/put_page", body))
-			if p.code() != "out_of_bounds" || !strings.Contains(p.Detail, "must not be "+dots) {
+			if p.code() != "out_of_bounds" || !strings.Contains(p.Detail, "must not be "+cmp.Or(dots, "empty")) {
 				t.Errorf("%s: %+v", body, p)
 			}
+		}
+	}
+	for _, address := range []string{"/v1/page//a", "/v1/page/a/", "/v1/pages/"} {
+		p := problemIn(t, s.want(422, "GET", address, ""))
+		if p.code() != "out_of_bounds" || !strings.Contains(p.Detail, "must not be empty") {
+			t.Errorf("%s: %+v", address, p)
 		}
 	}
 	for _, slug := range []string{"...", ".a", "a.", ".well-known"} {

@@ -18,16 +18,22 @@ const page = 200
 func (x *erasing) allRows(ctx context.Context, e *model.Entity) error {
 	for n := page; n == page; {
 		err := x.commit(ctx, x.p, nil, func(tx store.Tx) error {
-			rows, err := tx.List(e, nil, page)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				if err := tx.Delete(e, row, false); err != nil {
+			n = 0
+			for _, list := range []func(limit int) ([]*model.Row, error){
+				func(limit int) ([]*model.Row, error) { return tx.List(e, nil, limit) },
+				func(limit int) ([]*model.Row, error) { return tx.Expired(e, time.Now(), limit) },
+			} {
+				rows, err := list(page - n)
+				if err != nil {
 					return err
 				}
+				for _, row := range rows {
+					if err := tx.Delete(e, row, false); err != nil {
+						return err
+					}
+				}
+				n += len(rows)
 			}
-			n = len(rows)
 			return nil
 		})
 		if err != nil {

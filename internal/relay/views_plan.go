@@ -102,7 +102,7 @@ type place struct {
 }
 
 // placeOf gives the place of a row of the source; ok is false where it has none: it does not fit
-// `where`, or a part of its place is null.
+// `where`, or a part of its place is null, or nobody could ask for its partition.
 func (p *plan) placeOf(row *model.Row) (at place, ok bool) {
 	if row == nil {
 		return at, false
@@ -114,14 +114,14 @@ func (p *plan) placeOf(row *model.Row) (at place, ok bool) {
 	}
 	if x := p.view.By[0].Expr; x != nil {
 		v, err := x.Eval(&model.Scope{Row: row})
-		if err != nil || p.view.ByField.Check(v) != nil {
+		if err != nil {
 			return at, false
 		}
 		at.target = v
 	} else {
 		at.target = row.Values[p.view.By[0].Field.Pos]
 	}
-	if at.target.IsNull() {
+	if at.target.IsNull() || p.view.ByField.Check(at.target) != nil {
 		return at, false
 	}
 	at.key = make([]model.Value, len(p.rows.Key))

@@ -33,7 +33,7 @@ func (w *world) write(r *rapid.T, owners ...string) {
 		}
 		rows[id] = w.thing(owner, id,
 			rapid.SampledFrom([]string{"red", "green", "blue"}).Draw(r, "color"),
-			rapid.SampledFrom([]string{"", "attic", "barn"}).Draw(r, "place"),
+			rapid.SampledFrom([]string{"", "-", ".", "attic", "barn"}).Draw(r, "place"),
 			rapid.SampledFrom([]int64{-1, 0, 3, 1 << 60}).Draw(r, "n"),
 			rapid.Int64Range(0, 99999).Draw(r, "cents"),
 			rapid.SampledFrom([]float64{0.1, 0.2, 1e300, 1e-300, -0.3}).Draw(r, "ratio"),
@@ -170,6 +170,7 @@ func TestAViewWithAnotherDefinitionIsMadeAnew(t *testing.T) {
 views:
   by_place: {from: thing, by: place, fields: [color, price], where: {color: red}}
   paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
+  idle:     {from: thing, by: color, where: {n: [= null, 3]}, fields: [price]}
   warm:     {from: thing, by: color, key: [at], where: {color: [red, green]}}
   days:
     from: thing

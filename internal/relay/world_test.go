@@ -57,6 +57,7 @@ views:
     by: color
     key: [id]
     fold: {total: {sum: n}}
+  idle:     {from: thing, by: color, where: {n: [= null, 3]}, fields: [price]}
   paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
 `
 
@@ -183,12 +184,12 @@ func (w *world) drain(r *relay.Relay, views *relay.Views) {
 	w.t.Fatal("the relay does not come to an end")
 }
 
-// thing gives the values of a row of the source.
+// thing gives the values of a row of the source; no place is null, and "-" the empty text.
 func (w *world) thing(owner string, id int64, color, place string, n, cents int64, ratio float64, day int64) []model.Value {
 	at := model.TimeMicro((20000+day)*86400_000000 + id*1000)
 	v := []model.Value{model.String(owner), model.Int(id), model.String(color), model.Null, model.Null, model.Decimal(cents, 2), model.Float(ratio), at}
 	if place != "" {
-		v[3] = model.String(place)
+		v[3] = model.String(strings.TrimPrefix(place, "-"))
 	}
 	if n >= 0 {
 		v[4] = model.Int(n)
@@ -252,19 +253,25 @@ func (w *world) want(view string) []string {
 		}
 		return string(model.AppendText(nil, v))
 	}
+	there := func(place model.Value) bool { return !place.IsNull() && place.Text() != "" && place.Text() != "." }
 	for owner, things := range w.things {
 		for _, t := range things {
 			id, color, place, n, price, ratio, at := text(t[1]), t[2].Text(), t[3], t[4], t[5], t[6], t[7]
 			group := ""
 			switch view {
 			case "by_place":
-				if !place.IsNull() {
+				if there(place) {
 					lines = append(lines, strings.Join([]string{place.Text(), owner, id, color, text(price)}, " "))
 				}
 				continue
 			case "warm":
 				if color != "blue" {
 					lines = append(lines, strings.Join([]string{color, text(at), owner, id, text(place), text(n), text(price), text(ratio)}, " "))
+				}
+				continue
+			case "idle":
+				if n.IsNull() || n.Int() == 3 {
+					lines = append(lines, strings.Join([]string{color, owner, id, text(price)}, " "))
 				}
 				continue
 			case "days":
@@ -275,7 +282,7 @@ func (w *world) want(view string) []string {
 			case "shelves":
 				group = color + " " + id
 			case "paths":
-				if place.IsNull() {
+				if !there(place) {
 					continue
 				}
 				group = color

@@ -122,7 +122,7 @@ func (src *source) remember(e *model.Entity, name string, row *model.Row) {
 }
 
 // List gives rows that equal all conditions.
-func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
+func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error) {
 	src.later(p)
 	fields := make([]*model.Field, len(equal))
 	args := []any{argument(p.Value)}
@@ -135,7 +135,11 @@ func (src *source) List(p store.Partition, e *model.Entity, equal []model.Cond, 
 			args = append(args, argument(c.Values[0]))
 		}
 	}
-	rows, err := collect(src.ctx, src.conn, e, sqltext.List(sqltext.Postgres, e, fields, null), append(args, limit)...)
+	lasting := !over.IsZero()
+	if lasting {
+		args = append(args, argument(model.Time(over)))
+	}
+	rows, err := collect(src.ctx, src.conn, e, sqltext.List(sqltext.Postgres, e, fields, null, lasting), append(args, limit)...)
 	return rows, src.fail(err)
 }
 

@@ -126,13 +126,13 @@ func (c *conn) get(p store.Partition, e *model.Entity, key []model.Value) (*mode
 	return c.row(stmt, 0, e, &model.Row{})
 }
 
-func (s *source) List(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
-	rows, err := s.list(p, e, equal, limit)
+func (s *source) List(p store.Partition, e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error) {
+	rows, err := s.list(p, e, equal, over, limit)
 	return rows, s.fault(err)
 }
 
-func (c *conn) list(p store.Partition, e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
-	key := listKey{entity: e}
+func (c *conn) list(p store.Partition, e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error) {
+	key := listKey{entity: e, lasting: !over.IsZero()}
 	byPos := make([]model.Value, len(e.Fields))
 	for _, cond := range equal {
 		pos := cond.Field.Pos
@@ -163,6 +163,12 @@ func (c *conn) list(p store.Partition, e *model.Entity, equal []model.Cond, limi
 			}
 			param++
 		}
+	}
+	if key.lasting {
+		if err := c.bind(stmt, param, model.Time(over)); err != nil {
+			return nil, err
+		}
+		param++
 	}
 	if err := stmt.BindInt64(param, int64(limit)); err != nil {
 		return nil, err

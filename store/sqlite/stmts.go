@@ -25,6 +25,7 @@ type readKey struct {
 type listKey struct {
 	entity      *model.Entity
 	equal, null uint64
+	lasting     bool // leaves out rows that have expired
 }
 
 // updateKey names an update statement: the fields that are set, by Field.Pos.
@@ -89,7 +90,7 @@ func (c *conn) listStmt(key listKey) (*sqlite3.Stmt, error) {
 		}
 		fields = append(fields, key.entity.Fields[pos])
 	}
-	s, err := c.prepare(sqltext.List(sqltext.SQLite, key.entity, fields, null))
+	s, err := c.prepare(sqltext.List(sqltext.SQLite, key.entity, fields, null, key.lasting))
 	if err == nil {
 		c.byList[key] = s
 	}

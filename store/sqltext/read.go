@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -156,15 +157,29 @@ func (w *readWriter) equal(f *model.Field, arg int) {
 }
 
 func (w *readWriter) fixed(c model.Cond) {
-	w.add(" AND e.", Quote(c.Field.Name))
-	if len(c.Values) == 1 {
-		w.add(" = ")
-		w.bind(Bind{Kind: BindFixed, Fixed: c.Values[0]})
+	name := "e." + Quote(c.Field.Name)
+	values := slices.DeleteFunc(slices.Clone(c.Values), model.Value.IsNull)
+	null := len(values) < len(c.Values)
+	w.add(" AND ")
+	switch {
+	case len(values) == 0:
+		w.add(name, " IS NULL")
 		return
+	case null:
+		w.add("(", name, " IS NULL OR ")
 	}
-	w.add(" IN (")
-	w.list(len(c.Values), func(i int) { w.bind(Bind{Kind: BindFixed, Fixed: c.Values[i]}) })
-	w.add(")")
+	w.add(name)
+	if len(values) == 1 {
+		w.add(" = ")
+		w.bind(Bind{Kind: BindFixed, Fixed: values[0]})
+	} else {
+		w.add(" IN (")
+		w.list(len(values), func(i int) { w.bind(Bind{Kind: BindFixed, Fixed: values[i]}) })
+		w.add(")")
+	}
+	if null {
+		w.add(")")
+	}
 }
 
 // cursor writes the condition that a row lies beyond the cursor in the direction of the query.

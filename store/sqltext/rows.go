@@ -17,8 +17,9 @@ func Get(e *model.Entity) string {
 
 // List writes the statement that gives the rows of a partition that equal the given fields, in key
 // order. Parameters: the partition, the values that are not null, the limit. null is by place in
-// equal.
-func List(d Dialect, e *model.Entity, equal []*model.Field, null uint64) string {
+// equal. With lasting, rows whose keep field is at or before a point in time are left out, which is the
+// parameter in front of the limit.
+func List(d Dialect, e *model.Entity, equal []*model.Field, null uint64, lasting bool) string {
 	var b text
 	b.selectRow(e)
 	b.add(d.indexedByFirst(e, equal))
@@ -29,6 +30,15 @@ func List(d Dialect, e *model.Entity, equal []*model.Field, null uint64) string 
 			b.add(" IS NULL")
 		} else {
 			b.add(" = ").param()
+		}
+	}
+	if k := e.Keep; lasting {
+		name := Quote(k.From.Name)
+		if k.From.Type.Null {
+			b.add(" AND (", name, " IS NULL OR ", name, " > ").param()
+			b.add(")")
+		} else {
+			b.add(" AND ", name, " > ").param()
 		}
 	}
 	b.add(" ORDER BY ", keyColumns(e), " LIMIT ").param()

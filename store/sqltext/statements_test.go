@@ -41,6 +41,9 @@ func TestTexts(t *testing.T) {
 			{"filtered", sqltext.Variant{Filter: 3, From: true, To: true}},
 			{"filtered", sqltext.Variant{Filter: 2, Null: 4}},
 			{"some_kinds", sqltext.Variant{}},
+			{"unranked", sqltext.Variant{}},
+			{"unranked", sqltext.Variant{Cursor: true}},
+			{"few_ranks", sqltext.Variant{}},
 			{"entries", sqltext.Variant{}},
 		} {
 			s := sqltext.Read(d, m.Read(c.read), c.variant)
@@ -51,7 +54,8 @@ func TestTexts(t *testing.T) {
 		}
 	}
 	e := m.Entity("order")
-	fmt.Fprintf(&b, "-- rows\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n", sqltext.Get(e), sqltext.List(sqltext.Postgres, e, e.Fields[2:4], 1),
+	fmt.Fprintf(&b, "-- rows\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n%s;\n", sqltext.Get(e), sqltext.List(sqltext.Postgres, e, e.Fields[2:4], 1, false),
+		sqltext.List(sqltext.SQLite, m.Entity("hold"), m.Entity("hold").Fields[2:3], 0, true),
 		sqltext.Expired(m.Entity("entry")), sqltext.Scan(e, true), sqltext.Insert(e), sqltext.Update(e, e.Fields[3:5]), sqltext.Delete(e))
 
 	log := sqltext.LogOf(m.Families[0])

@@ -37,6 +37,13 @@ entities:
     expect: 100
     keep: {for: 1h, from: at}
     fields: {seq: {type: int, default: next}, at: time, text: text(100)?}
+  hold:
+    in: account
+    key: seat
+    unique: [[who]]
+    expect: 100
+    keep: {for: 1h, from: at}
+    fields: {seat: int, who: string(20)?, at: time?, note: string(20)}
   sample:
     in: account
     key: [u, t, d]
@@ -74,8 +81,11 @@ reads:
   of_kind:    {list: order, by: [kind], sort: -rank, page: 3}
   filtered:   {list: order, filter: [kind, label], range: rank, sort: rank, page: 100}
   some_kinds: {list: order, where: {kind: [a, c]}, sort: label, page: 100}
+  unranked:   {list: order, where: {rank: = null}, page: 2}
+  few_ranks:  {list: order, where: {rank: [4, = null, 2], code: [a, b, = null]}, page: 100}
   lines:      {list: line, by: [order_id], page: 100}
   entry:      {get: entry}
+  holds:      {list: hold, page: 100}
   entries:    {list: entry, sort: -seq, page: 100}
   sample:     {get: sample}
   seat:       {get: seat}

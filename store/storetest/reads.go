@@ -215,6 +215,12 @@ func filtersAndRanges(b *bench) {
 	b.equal("range to", get(model.Null, model.Int(1)), []string{"01"})
 	b.equal("range and filter", get(model.Int(2), model.Null, model.String("c")), []string{"05", "08", "11"})
 	b.equal("where", ids(b.read(p, b.query(p, "some_kinds")).Rows), []string{"00", "02", "06", "08", "03", "05", "09", "11"})
+	b.equal("where null", ids(b.read(p, b.query(p, "unranked")).Rows), []string{"00"})
+	b.put(p, "12", "", "a", -1, "l0")
+	b.put(p, "13", "", "a", -1, "l0")
+	b.equal("where null, page after page", ids(b.walk(p, b.query(p, "unranked"), false)), []string{"00", "12", "13"})
+	b.equal("where null, page before page", ids(b.walk(p, b.query(p, "unranked"), true)), []string{"00", "12", "13"})
+	b.equal("where null or not", ids(b.read(p, b.query(p, "few_ranks")).Rows), []string{"00", "03", "05", "12", "13"})
 	b.do(p, func(tx store.Tx) error {
 		for _, sku := range []string{"b", "a"} {
 			for _, id := range []string{"1", "10"} {

@@ -68,6 +68,7 @@ var contract = []struct {
 	{"FamiliesAreApart", familiesAreApart},
 	{"ExpiredRowsAreHidden", expiredRowsAreHidden},
 	{"SweeperExpiresAndPrunes", sweeperExpires},
+	{"ExpiredRowsStandInNobodysWay", expiredRowsStandInNobodysWay},
 	{"ChangesTellWhatHappened", changesTell},
 	{"ChangesOfAnotherModelAreForeign", changesForeign},
 	{"PruneKeepsTheNewestChange", pruneKeepsNewest},

@@ -14,6 +14,7 @@ CREATE TABLE "account" ("account_id" TEXT NOT NULL, "name" TEXT NOT NULL, "credi
 CREATE TABLE "order" ("account_id" TEXT NOT NULL, "order_id" TEXT NOT NULL, "code" TEXT, "kind" TEXT NOT NULL, "rank" INTEGER, "label" TEXT NOT NULL, "at" TEXT NOT NULL, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id", "order_id")) STRICT, WITHOUT ROWID;
 CREATE TABLE "line" ("account_id" TEXT NOT NULL, "order_id" TEXT NOT NULL, "sku" TEXT NOT NULL, "quantity" INTEGER NOT NULL, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id", "order_id", "sku")) STRICT, WITHOUT ROWID;
 CREATE TABLE "entry" ("account_id" TEXT NOT NULL, "seq" INTEGER NOT NULL, "at" TEXT NOT NULL, "text" TEXT, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id", "seq")) STRICT, WITHOUT ROWID;
+CREATE TABLE "hold" ("account_id" TEXT NOT NULL, "seat" INTEGER NOT NULL, "who" TEXT, "at" TEXT, "note" TEXT NOT NULL, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id", "seat")) STRICT, WITHOUT ROWID;
 CREATE TABLE "sample" ("account_id" TEXT NOT NULL, "u" TEXT NOT NULL, "t" TEXT NOT NULL, "d" TEXT NOT NULL, "s" TEXT NOT NULL, "i" INTEGER NOT NULL, "f" REAL NOT NULL, "b" INTEGER NOT NULL, "p" INTEGER NOT NULL, "r" BLOB NOT NULL, "j" TEXT NOT NULL, "m" TEXT NOT NULL, "l" TEXT NOT NULL, "opt_t" TEXT, "opt_d" TEXT, "opt_f" REAL, "opt_b" INTEGER, "opt_p" INTEGER, "opt_r" BLOB, "opt_j" TEXT, "_version" INTEGER NOT NULL, PRIMARY KEY ("account_id", "u", "t", "d")) STRICT, WITHOUT ROWID;
 CREATE TABLE "seat" ("room_id" INTEGER NOT NULL, "seat_id" INTEGER NOT NULL, "who" TEXT NOT NULL, "_version" INTEGER NOT NULL, PRIMARY KEY ("room_id", "seat_id")) STRICT, WITHOUT ROWID;
 CREATE INDEX "partita_lag_account" ON "partita_head_account" ("bucket") WHERE "version" > "relayed";
@@ -26,6 +27,7 @@ CREATE INDEX "partita_index_order_kind_rank_desc_order_id_desc" ON "order" ("acc
 CREATE INDEX "partita_index_order_label_rank_order_id" ON "order" ("account_id", "label", "rank", "order_id");
 CREATE INDEX "partita_index_order_rank_order_id" ON "order" ("account_id", "rank", "order_id");
 CREATE INDEX "partita_index_order_label_order_id" ON "order" ("account_id", "label", "order_id");
+CREATE UNIQUE INDEX "partita_unique_hold_who" ON "hold" ("account_id", "who");
 -- order {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."order_id" = $2 WHERE h."partition" = $1;
 -- orders {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
@@ -50,6 +52,12 @@ SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kin
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_label_rank_order_id" ON e."account_id" = $1 AND e."label" IS NULL WHERE h."partition" = $1 ORDER BY e."rank", e."order_id" LIMIT 101;
 -- some_kinds {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_label_order_id" ON e."account_id" = $1 AND e."kind" IN ($2, $3) WHERE h."partition" = $1 ORDER BY e."label", e."order_id" LIMIT 101;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_rank_order_id" ON e."account_id" = $1 AND e."rank" IS NULL WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:true Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e INDEXED BY "partita_index_order_rank_order_id" ON e."account_id" = $1 AND e."rank" IS NULL AND (e."order_id") > ($2) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- few_ranks {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND (e."rank" IS NULL OR e."rank" IN ($2, $3)) AND (e."code" IS NULL OR e."code" IN ($4, $5)) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 101;
 -- entries {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."seq", e."at", e."text" FROM "partita_head_account" h LEFT JOIN "entry" e ON e."account_id" = $1 AND e."at" > $2 WHERE h."partition" = $1 ORDER BY e."seq" DESC LIMIT 101;
 -- postgres
@@ -66,6 +74,7 @@ CREATE TABLE "account" ("account_id" text COLLATE "C" NOT NULL, "name" text COLL
 CREATE TABLE "order" ("account_id" text COLLATE "C" NOT NULL, "order_id" text COLLATE "C" NOT NULL, "code" text COLLATE "C", "kind" text COLLATE "C" NOT NULL, "rank" bigint, "label" text COLLATE "C" NOT NULL, "at" timestamptz NOT NULL, "_version" bigint NOT NULL, PRIMARY KEY ("account_id", "order_id"));
 CREATE TABLE "line" ("account_id" text COLLATE "C" NOT NULL, "order_id" text COLLATE "C" NOT NULL, "sku" text COLLATE "C" NOT NULL, "quantity" bigint NOT NULL, "_version" bigint NOT NULL, PRIMARY KEY ("account_id", "order_id", "sku"));
 CREATE TABLE "entry" ("account_id" text COLLATE "C" NOT NULL, "seq" bigint NOT NULL, "at" timestamptz NOT NULL, "text" text COLLATE "C", "_version" bigint NOT NULL, PRIMARY KEY ("account_id", "seq"));
+CREATE TABLE "hold" ("account_id" text COLLATE "C" NOT NULL, "seat" bigint NOT NULL, "who" text COLLATE "C", "at" timestamptz, "note" text COLLATE "C" NOT NULL, "_version" bigint NOT NULL, PRIMARY KEY ("account_id", "seat"));
 CREATE TABLE "sample" ("account_id" text COLLATE "C" NOT NULL, "u" uuid NOT NULL, "t" timestamptz NOT NULL, "d" date NOT NULL, "s" text COLLATE "C" NOT NULL, "i" bigint NOT NULL, "f" double precision NOT NULL, "b" boolean NOT NULL, "p" numeric(18,4) NOT NULL, "r" bytea NOT NULL, "j" text COLLATE "C" NOT NULL, "m" text COLLATE "C" NOT NULL, "l" text COLLATE "C" NOT NULL, "opt_t" timestamptz, "opt_d" date, "opt_f" double precision, "opt_b" boolean, "opt_p" numeric(6,2), "opt_r" bytea, "opt_j" text COLLATE "C", "_version" bigint NOT NULL, PRIMARY KEY ("account_id", "u", "t", "d"));
 CREATE TABLE "seat" ("room_id" bigint NOT NULL, "seat_id" bigint NOT NULL, "who" text COLLATE "C" NOT NULL, "_version" bigint NOT NULL, PRIMARY KEY ("room_id", "seat_id"));
 CREATE INDEX "partita_lag_account" ON "partita_head_account" ("bucket") WHERE "version" > "relayed";
@@ -78,6 +87,7 @@ CREATE INDEX "partita_index_order_kind_rank_desc_order_id_desc" ON "order" ("acc
 CREATE INDEX "partita_index_order_label_rank_order_id" ON "order" ("account_id", "label", "rank" NULLS FIRST, "order_id");
 CREATE INDEX "partita_index_order_rank_order_id" ON "order" ("account_id", "rank" NULLS FIRST, "order_id");
 CREATE INDEX "partita_index_order_label_order_id" ON "order" ("account_id", "label", "order_id");
+CREATE UNIQUE INDEX "partita_unique_hold_who" ON "hold" ("account_id", "who");
 -- order {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."order_id" = $2 WHERE h."partition" = $1;
 -- orders {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
@@ -102,11 +112,18 @@ SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kin
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."label" IS NULL WHERE h."partition" = $1 ORDER BY e."rank" NULLS FIRST, e."order_id" LIMIT 101;
 -- some_kinds {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."kind" IN ($2, $3) WHERE h."partition" = $1 ORDER BY e."label", e."order_id" LIMIT 101;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."rank" IS NULL WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- unranked {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:true Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND e."rank" IS NULL AND (e."order_id") > ($2) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 3;
+-- few_ranks {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
+SELECT h."version", e."_version", e."account_id", e."order_id", e."code", e."kind", e."rank", e."label", e."at" FROM "partita_head_account" h LEFT JOIN "order" e ON e."account_id" = $1 AND (e."rank" IS NULL OR e."rank" IN ($2, $3)) AND (e."code" IS NULL OR e."code" IN ($4, $5)) WHERE h."partition" = $1 ORDER BY e."order_id" LIMIT 101;
 -- entries {Filter:0 Null:0 CursorNull:0 From:false To:false Cursor:false Back:false}
 SELECT h."version", e."_version", e."account_id", e."seq", e."at", e."text" FROM "partita_head_account" h LEFT JOIN "entry" e ON e."account_id" = $1 AND e."at" > $2 WHERE h."partition" = $1 ORDER BY e."seq" DESC LIMIT 101;
 -- rows
 SELECT "_version", "account_id", "order_id", "code", "kind", "rank", "label", "at" FROM "order" WHERE "account_id" = $1 AND "order_id" = $2;
 SELECT "_version", "account_id", "order_id", "code", "kind", "rank", "label", "at" FROM "order" WHERE "account_id" = $1 AND "code" IS NULL AND "kind" = $2 ORDER BY "account_id", "order_id" LIMIT $3;
+SELECT "_version", "account_id", "seat", "who", "at", "note" FROM "hold" WHERE "account_id" = $1 AND "who" = $2 AND ("at" IS NULL OR "at" > $3) ORDER BY "account_id", "seat" LIMIT $4;
 SELECT "_version", "account_id", "seq", "at", "text" FROM "entry" WHERE "account_id" = $1 AND "at" <= $2 ORDER BY "account_id", "seq" LIMIT $3;
 SELECT "_version", "account_id", "order_id", "code", "kind", "rank", "label", "at" FROM "order" WHERE ("account_id", "order_id") > ($1, $2) ORDER BY "account_id", "order_id" LIMIT $3;
 INSERT INTO "order" ("account_id", "order_id", "code", "kind", "rank", "label", "at", "_version") VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
