@@ -7,7 +7,7 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// desk has tickets that nobody may have taken yet.
+// nullable has tickets that nobody may have taken yet.
 const nullable = `
 service: desk
 partitions:
