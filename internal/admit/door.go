@@ -51,6 +51,7 @@ type Door struct {
 	turn    atomic.Uint32
 	refuser refuser
 	direct  *Direct         // nil: all that is let in is read and answered by net/http
+	early   early
 	base    context.Context // of what is answered directly
 	abandon context.CancelFunc
 	backlog atomic.Bool                 // processors have more to do than they can

@@ -7,8 +7,8 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// desk has tickets that nobody may have taken yet.
-const desk = `
+// nullable has tickets that nobody may have taken yet.
+const nullable = `
 service: desk
 partitions:
   team: {by: team_id, type: string(20), expect: 10}
@@ -31,7 +31,7 @@ writes:
 
 func helpdesk(t *testing.T) (s *service, numbers func(path, want string)) {
 	t.Helper()
-	m, err := model.Parse("desk.yaml", []byte(desk), nil)
+	m, err := model.Parse("desk.yaml", []byte(nullable), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
