@@ -80,9 +80,9 @@ type Conn struct {
 	came  time.Time     // when it began to wait for one
 	early bool          // requests were answered or refused here nevertheless
 	put   time.Duration // by which the limits of the first one that it was given are put off
-	fresh bool // what comes next is the beginning of a request
-	led   bool // but for what net/http has of it already, one byte mostly
-	room  int  // for the beginning of a request, where net/http has nothing of it
+	fresh bool          // what comes next is the beginning of a request
+	led   bool          // but for what net/http has of it already, one byte mostly
+	room  int           // for the beginning of a request, where net/http has nothing of it
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
