@@ -60,7 +60,7 @@ func (s *twice) atDoor() (*net.TCPConn, *bufio.Reader) {
 func TestAWriteAtTheDoorGoesOnWithoutItsCaller(t *testing.T) {
 	s, h := holdingTwice(t, false)
 	c, _ := s.atDoor()
-	if _, err := io.WriteString(c, post("put", redDesk)); err != nil {
+	if _, err := io.WriteString(c, post("put", desk)); err != nil {
 		t.Fatal(err)
 	}
 	<-h.begun
@@ -78,7 +78,7 @@ func TestAWriteAtTheDoorGoesOnWithoutItsCaller(t *testing.T) {
 func TestAStopWaitsForWritesAtTheDoor(t *testing.T) {
 	s, h := holdingTwice(t, false)
 	c, r := s.atDoor()
-	if _, err := io.WriteString(c, post("put", redDesk)); err != nil {
+	if _, err := io.WriteString(c, post("put", desk)); err != nil {
 		t.Fatal(err)
 	}
 	<-h.begun
@@ -103,7 +103,7 @@ func TestADefectAtTheDoorIsMetOnce(t *testing.T) {
 	s, h := holdingTwice(t, true)
 	c, r := s.atDoor()
 	h.goOn <- struct{}{}
-	a, body := s.ask(c, r, post("put", redDesk))
+	a, body := s.ask(c, r, post("put", desk))
 	<-h.begun
 	if a.StatusCode != http.StatusInternalServerError || strings.Contains(body, "secret") || !strings.Contains(body, "urn:partita:request:") {
 		t.Errorf("%d %s", a.StatusCode, body)

@@ -25,18 +25,18 @@ limits:
   wide:   {of: [often, rarely], per: [house_id], rate: 1000/s, burst: 100000}
   narrow: {of: [rarely], per: [house_id], rate: 1/h}
 reads:
-  one: {get: redDesk, allow: public}
-  all: {list: redDesk, allow: public}
+  one: {get: desk, allow: public}
+  all: {list: desk, allow: public}
 writes:
-  put:    {upsert: redDesk, input: [note], allow: public}
-  add:    {insert: redDesk, input: [note], allow: public}
-  take:   {update: redDesk, when: {state: free}, set: {state: taken}, allow: public}
-  drop:   {delete: redDesk, allow: public}
-  often:  {upsert: redDesk, input: [note], allow: public}
-  rarely: {upsert: redDesk, input: [note], allow: public}
-  own:    {upsert: redDesk, input: [note]}
-  known:  {upsert: redDesk, input: [note], allow: anyone}
-  hide:   {upsert: redDesk, input: [note], allow: none}
+  put:    {upsert: desk, input: [note], allow: public}
+  add:    {insert: desk, input: [note], allow: public}
+  take:   {update: desk, when: {state: free}, set: {state: taken}, allow: public}
+  drop:   {delete: desk, allow: public}
+  often:  {upsert: desk, input: [note], allow: public}
+  rarely: {upsert: desk, input: [note], allow: public}
+  own:    {upsert: desk, input: [note]}
+  known:  {upsert: desk, input: [note], allow: anyone}
+  hide:   {upsert: desk, input: [note], allow: none}
   code:   {code: true, in: house, input: {n: int}, allow: public}
 `
 
@@ -76,78 +76,78 @@ func (s *twice) heard(address, request string, answers int) string {
 	return versions.ReplaceAllString(moment.ReplaceAllString(text, "…"), "…")
 }
 
-const redDesk = `{"house_id":"h","n":1,"note":"red"}`
+const desk = `{"house_id":"h","n":1,"note":"red"}`
 
 func TestAnswersToWritesAtTheDoorAreThoseOfNetHTTP(t *testing.T) {
 	s := serveTwice(t, desks)
-	s.want(201, "POST", "/v1/put", redDesk)
+	s.want(201, "POST", "/v1/put", desk)
 	s.want(201, "POST", "/v1/put", `{"house_id":"h","n":2}`)
 	s.want(200, "POST", "/v1/take", `{"house_id":"h","n":2}`)
 	some := token(t, "ann")
-	s.want(200, "POST", "/v1/known", redDesk, some) // the token is known from now on
+	s.want(200, "POST", "/v1/known", desk, some) // the token is known from now on
 	for _, test := range []struct {
 		name, request, status string
 		direct                bool
 	}{
-		{"a row that is there", post("put", redDesk), "200", true},
+		{"a row that is there", post("put", desk), "200", true},
 		{"a long one", post("put", `{"house_id":"h","n":1,"note":"`+strings.Repeat("x", 3000)+`"}`), "200", true},
 		{"longer than what is read at once", post("put", `{"house_id":"h","n":1,"note":"`+strings.Repeat("x", 3990)+`"}`), "200", false},
-		{"what browsers send", post("put", redDesk, "Connection: keep-alive", "User-Agent: Mozilla/5.0 (X11)", "accept: */*", "Accept-Encoding: gzip, br", "Cookie: a=b", "Origin: http://localhost", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), "200", true},
+		{"what browsers send", post("put", desk, "Connection: keep-alive", "User-Agent: Mozilla/5.0 (X11)", "accept: */*", "Accept-Encoding: gzip, br", "Cookie: a=b", "Origin: http://localhost", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), "200", true},
 		{"a row that is not there", post("take", `{"house_id":"h","n":7}`), "404", true},
-		{"a row that is there already", post("add", redDesk), "409", true},
+		{"a row that is there already", post("add", desk), "409", true},
 		{"a guard", post("take", `{"house_id":"h","n":2}`), "409", true},
 		{"nothing to delete", post("drop", `{"house_id":"h","n":7}`), "404", true},
-		{"another tag", post("put", redDesk, `If-Match: "x"`), "412", true},
-		{"two tags", post("put", redDesk, `If-Match: "x"`, `If-Match: "y"`), "412", false},
-		{"a key", post("put", redDesk, "Idempotency-Key: a"), "200", true},
-		{"a key in quotes", post("put", redDesk, `Idempotency-Key: "b\"c"`), "200", true},
+		{"another tag", post("put", desk, `If-Match: "x"`), "412", true},
+		{"two tags", post("put", desk, `If-Match: "x"`, `If-Match: "y"`), "412", false},
+		{"a key", post("put", desk, "Idempotency-Key: a"), "200", true},
+		{"a key in quotes", post("put", desk, `Idempotency-Key: "b\"c"`), "200", true},
 		{"a key used again for something else", post("put", `{"house_id":"h","n":1,"note":"blue"}`, "Idempotency-Key: a"), "422", true},
-		{"a refusal under a key", post("add", redDesk, "Idempotency-Key: c"), "409", true},
-		{"a bad key", post("put", redDesk, "Idempotency-Key: a,b"), "400", false},
-		{"an empty key", post("put", redDesk, "Idempotency-Key:"), "400", false},
-		{"two keys", post("put", redDesk, "Idempotency-Key: a", "Idempotency-Key: b"), "400", false},
-		{"limits", post("often", redDesk), "200", true},
-		{"beyond a limit", post("rarely", redDesk), "429", true},
-		{"a token that is known", post("known", redDesk, some), "200", true},
-		{"no token", post("known", redDesk), "401", false},
-		{"a bad token", post("put", redDesk, some+"x"), "401", false},
-		{"two tokens", post("put", redDesk, some, some), "401", false},
-		{"not allowed", post("own", redDesk, some), "403", true},
-		{"hidden", post("hide", redDesk), "404", false},
+		{"a refusal under a key", post("add", desk, "Idempotency-Key: c"), "409", true},
+		{"a bad key", post("put", desk, "Idempotency-Key: a,b"), "400", false},
+		{"an empty key", post("put", desk, "Idempotency-Key:"), "400", false},
+		{"two keys", post("put", desk, "Idempotency-Key: a", "Idempotency-Key: b"), "400", false},
+		{"limits", post("often", desk), "200", true},
+		{"beyond a limit", post("rarely", desk), "429", true},
+		{"a token that is known", post("known", desk, some), "200", true},
+		{"no token", post("known", desk), "401", false},
+		{"a bad token", post("put", desk, some+"x"), "401", false},
+		{"two tokens", post("put", desk, some, some), "401", false},
+		{"not allowed", post("own", desk, some), "403", true},
+		{"hidden", post("hide", desk), "404", false},
 		{"a function", post("code", `{"house_id":"h","n":1}`), "500", false},
-		{"asynchronous where that is not offered", post("put", redDesk, "Prefer: respond-async"), "200", true},
-		{"another preference", post("put", redDesk, "Prefer: return=minimal"), "200", false},
-		{"operations to come after", post("put", redDesk, "Partita-After: a"), "400", false},
-		{"If-None-Match", post("put", redDesk, "If-None-Match: *"), "400", false},
-		{"a parameter", post("put?a=b", redDesk), "400", false},
-		{"an escape", post("%70ut", redDesk), "200", false},
-		{"a slash", post("put/", redDesk), "404", false},
-		{"a read", post("one", redDesk), "404", false},
+		{"asynchronous where that is not offered", post("put", desk, "Prefer: respond-async"), "200", true},
+		{"another preference", post("put", desk, "Prefer: return=minimal"), "200", false},
+		{"operations to come after", post("put", desk, "Partita-After: a"), "400", false},
+		{"If-None-Match", post("put", desk, "If-None-Match: *"), "400", false},
+		{"a parameter", post("put?a=b", desk), "400", false},
+		{"an escape", post("%70ut", desk), "200", false},
+		{"a slash", post("put/", desk), "404", false},
+		{"a read", post("one", desk), "404", false},
 		{"a batch", post("batch", `{"writes":[]}`), "200", false},
 		{"no JSON object", post("put", `[]`), "422", false},
 		{"broken JSON", post("put", `{"house_id":`), "400", false},
 		{"an unknown field", post("put", `{"house_id":"h","n":1,"colour":"red"}`), "422", false},
 		{"no body", post("put", ""), "400", false},
-		{"another type of body", strings.Replace(post("put", redDesk), "application/json", "text/plain", 1), "415", false},
-		{"a charset", strings.Replace(post("put", redDesk), "application/json", "application/json; charset=utf-8", 1), "200", true},
-		{"another charset", strings.Replace(post("put", redDesk), "application/json", "application/json; charset=latin1", 1), "415", false},
-		{"what clients in browsers accept", post("put", redDesk, "Accept: application/json, text/plain, */*"), "200", true},
-		{"accepted twice", post("put", redDesk, "Accept: application/json", "Accept: */*"), "200", false},
-		{"compressed", post("put", redDesk, "Content-Encoding: gzip"), "415", false},
-		{"another type of answer", post("put", redDesk, "Accept: text/html"), "406", false},
-		{"the last one", post("put", redDesk, "Connection: close"), "200", false},
-		{"one that waits to be told to go on", post("put", redDesk, "Expect: 100-continue"), "100", false},
-		{"an old version", strings.Replace(post("put", redDesk), "HTTP/1.1", "HTTP/1.0", 1), "200", false},
-		{"no host", strings.Replace(post("put", redDesk), "Host: x\r\n", "", 1), "400", false},
+		{"another type of body", strings.Replace(post("put", desk), "application/json", "text/plain", 1), "415", false},
+		{"a charset", strings.Replace(post("put", desk), "application/json", "application/json; charset=utf-8", 1), "200", true},
+		{"another charset", strings.Replace(post("put", desk), "application/json", "application/json; charset=latin1", 1), "415", false},
+		{"what clients in browsers accept", post("put", desk, "Accept: application/json, text/plain, */*"), "200", true},
+		{"accepted twice", post("put", desk, "Accept: application/json", "Accept: */*"), "200", false},
+		{"compressed", post("put", desk, "Content-Encoding: gzip"), "415", false},
+		{"another type of answer", post("put", desk, "Accept: text/html"), "406", false},
+		{"the last one", post("put", desk, "Connection: close"), "200", false},
+		{"one that waits to be told to go on", post("put", desk, "Expect: 100-continue"), "100", false},
+		{"an old version", strings.Replace(post("put", desk), "HTTP/1.1", "HTTP/1.0", 1), "200", false},
+		{"no host", strings.Replace(post("put", desk), "Host: x\r\n", "", 1), "400", false},
 		{"no length", strings.Replace(post("put", ""), "Content-Length: 0\r\n", "", 1), "400", false},
-		{"a length with a sign", strings.Replace(post("put", redDesk), "Length: ", "Length: +", 1), "400", false},
-		{"two lengths", post("put", redDesk, "Content-Length: 1"), "400", false},
-		{"the same length twice", post("put", redDesk, fmt.Sprintf("Content-Length: %d", len(redDesk))), "200", false},
-		{"a length and chunks", post("put", redDesk, "Transfer-Encoding: identity"), "501", false},
-		{"a body in chunks", "POST /v1/put HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(redDesk), redDesk), "200", false},
-		{"a folded field", post("put", redDesk, "A: b", " c"), "200", false},
-		{"a space before the colon", post("put", redDesk, "A : b"), "400", false},
-		{"bare line ends", strings.ReplaceAll(post("put", redDesk), "\r\n", "\n"), "200", false},
+		{"a length with a sign", strings.Replace(post("put", desk), "Length: ", "Length: +", 1), "400", false},
+		{"two lengths", post("put", desk, "Content-Length: 1"), "400", false},
+		{"the same length twice", post("put", desk, fmt.Sprintf("Content-Length: %d", len(desk))), "200", false},
+		{"a length and chunks", post("put", desk, "Transfer-Encoding: identity"), "501", false},
+		{"a body in chunks", "POST /v1/put HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(desk), desk), "200", false},
+		{"a folded field", post("put", desk, "A: b", " c"), "200", false},
+		{"a space before the colon", post("put", desk, "A : b"), "400", false},
+		{"bare line ends", strings.ReplaceAll(post("put", desk), "\r\n", "\n"), "200", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var want, got string
@@ -178,8 +178,8 @@ func TestRowsComeAndGoAtTheDoor(t *testing.T) {
 	var told [2]string
 	for i, address := range []string{s.plain, s.door} {
 		for _, request := range []string{
-			post("add", redDesk), post("drop", `{"house_id":"h","n":1}`),
-			post("put", redDesk, fmt.Sprintf("Idempotency-Key: %d", i)), post("put", redDesk, fmt.Sprintf("Idempotency-Key: %d", i)),
+			post("add", desk), post("drop", `{"house_id":"h","n":1}`),
+			post("put", desk, fmt.Sprintf("Idempotency-Key: %d", i)), post("put", desk, fmt.Sprintf("Idempotency-Key: %d", i)),
 			post("take", `{"house_id":"h","n":1}`), post("take", `{"house_id":"h","n":1}`), post("drop", `{"house_id":"h","n":1}`),
 		} {
 			told[i] += s.heard(address, request, 1)
@@ -198,7 +198,7 @@ func TestRowsComeAndGoAtTheDoor(t *testing.T) {
 // A second request that came with the first is neither lost nor taken for a part of its body.
 func TestTwoWritesAtOnce(t *testing.T) {
 	s := serveTwice(t, desks)
-	both := post("put", redDesk) + post("put", strings.Replace(redDesk, ":1", ":2", 1))
+	both := post("put", desk) + post("put", strings.Replace(desk, ":1", ":2", 1))
 	for _, request := range []string{both, both + "GET /v1/one/h/2 HTTP/1.1\r\nHost: x\r\n\r\n"} {
 		answers := 2 + strings.Count(request, "GET")
 		s.heard(s.plain, request, answers) // from now on the rows are there
@@ -211,14 +211,14 @@ func TestTwoWritesAtOnce(t *testing.T) {
 // Damaged writes are never taken for good ones at the door alone, and what goes through is the same.
 func TestDamagedWritesAreThoseOfNetHTTP(t *testing.T) {
 	s := serveTwice(t, desks)
-	s.want(201, "POST", "/v1/put", redDesk)
+	s.want(201, "POST", "/v1/put", desk)
 	r := rand.New(rand.NewPCG(1, 2))
-	length := fmt.Sprintf("Content-Length: %d\r\n", len(redDesk))
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(desk))
 	pieces := []string{"\r", "\n", "\r\n", ":", " ", "\t", "\x00", "\xff", "%", "/", "?", "Host: y\r\n", "P", "0", "é", "{", "}", `"`, ",",
 		"\r\n ", " :", "+", length, "Content-Length: 1\r\n", "Content-Length: 999\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n",
-		"Transfer-Encoding:\x0bchunked\r\n", "Content-Length : 3\r\n", "Expect: 100-continue\r\n", "GET /v1/one/h/1 HTTP/1.1\r\nHost: x\r\n\r\n", post("put", redDesk)}
+		"Transfer-Encoding:\x0bchunked\r\n", "Content-Length : 3\r\n", "Expect: 100-continue\r\n", "GET /v1/one/h/1 HTTP/1.1\r\nHost: x\r\n\r\n", post("put", desk)}
 	for range 600 {
-		b := []byte(post("put", redDesk, "Accept: */*", "X-Other: 1"))
+		b := []byte(post("put", desk, "Accept: */*", "X-Other: 1"))
 		for range 1 + r.IntN(2) {
 			at := r.IntN(len(b))
 			switch piece := pieces[r.IntN(len(pieces))]; r.IntN(3) {
@@ -298,14 +298,14 @@ func sent(c net.Conn, r *bufio.Reader, request string) (*http.Response, error) {
 // What the rows do not allow says which version of the partition they are from.
 func TestRefusedWritesTellTheVersion(t *testing.T) {
 	s := serveTwice(t, desks)
-	version := s.want(201, "POST", "/v1/put", redDesk).header.Get("Partita-Version")
+	version := s.want(201, "POST", "/v1/put", desk).header.Get("Partita-Version")
 	for _, write := range []string{"add", "add"} {
-		refused := s.want(409, "POST", "/v1/"+write, redDesk, "Idempotency-Key: a")
+		refused := s.want(409, "POST", "/v1/"+write, desk, "Idempotency-Key: a")
 		if told := refused.header.Get("Partita-Version"); told != version {
 			t.Errorf("%q, not %q", told, version)
 		}
 	}
-	for _, request := range [][2]string{{"own", redDesk}, {"take", `{"house_id":"h"}`}} {
+	for _, request := range [][2]string{{"own", desk}, {"take", `{"house_id":"h"}`}} {
 		if told := s.do("POST", "/v1/"+request[0], request[1]).header.Get("Partita-Version"); told != "" {
 			t.Errorf("%s tells %q", request[0], told)
 		}
