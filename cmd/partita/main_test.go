@@ -216,12 +216,19 @@ func (l *lines) Write(p []byte) (int, error) {
 // after waits for a line that begins so, and gives the word behind it.
 func (l *lines) after(t *testing.T, begin string) string {
 	t.Helper()
+	line := l.line(t, func(line string) bool { return strings.HasPrefix(line, begin) })
+	return strings.Fields(line[len(begin):])[0]
+}
+
+// line waits for a line that is wanted.
+func (l *lines) line(t *testing.T, wanted func(line string) bool) string {
+	t.Helper()
 	for {
 		l.mu.Lock()
 		for line := range strings.Lines(l.text) {
-			if rest, ok := strings.CutPrefix(line, begin); ok {
+			if strings.HasSuffix(line, "\n") && wanted(line) {
 				l.mu.Unlock()
-				return strings.Fields(rest)[0]
+				return line
 			}
 		}
 		l.mu.Unlock()

@@ -94,6 +94,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return usage{err}
 	}
+	logger = slog.New(worded{logger.Handler()})
 	secret, err := jwtSecret(k.JWTSecretFile)
 	if err != nil {
 		return err
