@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -25,6 +26,14 @@ var flags = strings.NewReplacer(
 	"Config.DataDir", "--data", "Config.Store", "--store", "Config.Bus", "--bus", "Config.Node", "--node", "Config.Listen", "--listen",
 	"Config.ModelSource", "the model file", "Config.Model", "the model file", "Config.Auth", "the secret of tokens or --jwks", "Config.Webhooks", "--webhook-allow",
 )
+
+// counted gives a number with what is counted, whose plural is regular.
+func counted[N int | int64](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", one, "s")
+}
 
 // words gives what a person is told of an error. Of a fault that is what any caller may see; its
 // cause is for logs.

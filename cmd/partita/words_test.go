@@ -70,3 +70,11 @@ func TestTheServiceLogsFlags(t *testing.T) {
 		t.Error(errs.text)
 	}
 }
+
+func TestNumbersFitTheirWords(t *testing.T) {
+	for n, want := range map[int]string{0: "0 partitions", 1: "1 partition", 2: "2 partitions"} {
+		if got := counted(n, "partition"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
