@@ -21,9 +21,8 @@ func TestFieldsAreCalledByTheirFlags(t *testing.T) {
 	library := map[string]bool{ // what only a program can say
 		"Env": true, "BacklogBytes": true, "HandlerTimeout": true, "DrainTimeout": true, "KeepChanges": true, "KeepOutcomes": true, "Logger": true,
 	}
-	fields := reflect.TypeFor[partita.Config]()
-	for i := range fields.NumField() {
-		name := fields.Field(i).Name
+	for field := range reflect.TypeFor[partita.Config]().Fields() {
+		name := field.Name
 		if said := flags.Replace("Config." + name); library[name] != strings.Contains(said, "Config.") || !library[name] && strings.ContainsAny(said, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") && said != "PARTITA_ADMIN_TOKEN" {
 			t.Errorf("Config.%s is called %q", name, said)
 		}
