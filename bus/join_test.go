@@ -87,4 +87,14 @@ func TestTwoLogsBecomeOne(t *testing.T) {
 		t.Errorf("%d logs, the first of %d bytes, at the next start", n, bound)
 	}
 	b.Close()
+
+	// As when the process ended between the end of the second log and the new bound of the first; a
+	// bound that was raised since takes the same way, and a wider one stays.
+	for _, bound := range []struct{ configured, want int64 }{{128 << 20, 128 << 20}, {64 << 20, 128 << 20}} {
+		b = open(t, bus.Config{Dir: dir, Service: "shop", BacklogBytes: bound.configured})
+		if n, got := bus.Logs(ctx, b); n != 1 || got != bound.want {
+			t.Errorf("%d logs, the first of %d bytes, with %d configured", n, got, bound.configured)
+		}
+		b.Close()
+	}
 }

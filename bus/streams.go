@@ -49,6 +49,7 @@ func (b *Bus) joinLogs(ctx context.Context) error {
 	defer cancel()
 	second, err := b.js.Stream(ctx, b.commandStream(1).Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		b.widenLog(ctx) // the process may have ended when the second was gone and the first not yet larger
 		return nil
 	}
 	if err != nil {
@@ -61,16 +62,23 @@ func (b *Bus) joinLogs(ctx context.Context) error {
 	if err := b.js.DeleteStream(ctx, second.CachedInfo().Config.Name); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
-	first, err := b.js.Stream(ctx, b.commandStream(0).Name)
-	if err == nil {
-		c := first.CachedInfo().Config
-		c.MaxBytes += second.CachedInfo().Config.MaxBytes // after its room is free
+	b.widenLog(ctx)
+	return nil
+}
+
+// widenLog gives the one log of an embedded bus at least the bound that is configured; one that is wider stays so, since
+// what is in it may need the room.
+func (b *Bus) widenLog(ctx context.Context) {
+	bound := b.config.BacklogBytes
+	log, err := b.js.Stream(ctx, b.commandStream(0).Name)
+	if err == nil && log.CachedInfo().Config.MaxBytes < bound {
+		c := log.CachedInfo().Config
+		c.MaxBytes = bound
 		_, err = b.js.UpdateStream(ctx, c)
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		b.log.Warn("the log of accepted commands keeps the bound that it had beside another", "error", err)
+		b.log.Warn("the log of accepted commands keeps a smaller bound than it should have", "wanted", bound, "error", err)
 	}
-	return nil
 }
 
 func (b *Bus) attemptStream() jetstream.StreamConfig {

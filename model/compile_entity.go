@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -257,6 +258,28 @@ func (k *compiler) keyType(t Type, at spot, doing, name string) bool {
 	return false
 }
 
+// nested says how a flat list of unique fields is to be written.
+func nested(n *node, flat []*node) string {
+	names := make([]string, 0, len(flat))
+	for _, l := range flat {
+		if l.kind != scalarNode {
+			return "write unique: [[a], [b, c]]"
+		}
+		names = append(names, cut(l.text))
+	}
+	if n.kind == scalarNode {
+		names = []string{cut(n.text)}
+	}
+	switch len(names) {
+	case 0:
+		return "write unique: [[a], [b, c]]"
+	case 1:
+		return "write unique: [[" + names[0] + "]]"
+	}
+	return fmt.Sprintf("write unique: [[%s]] where each is unique alone, [[%s]] where they are together",
+		strings.Join(names, "], ["), strings.Join(names, ", "))
+}
+
 // unique reads the lists of fields whose values are unique within the partition.
 func (k *compiler) unique(e *Entity, m *members) {
 	n := m.get("unique")
@@ -265,7 +288,7 @@ func (k *compiler) unique(e *Entity, m *members) {
 	}
 	lists := k.list(n, m.what+": unique")
 	if n.kind != listNode || len(lists) > 0 && lists[0].kind != listNode {
-		k.refuse(n.spot, "%s: unique is a list of lists", m.what).fix("write unique: [[a], [b, c]]")
+		k.refuse(n.spot, "%s: unique is a list of lists", m.what).fix("%s", nested(n, lists))
 		return
 	}
 	for _, l := range lists {

@@ -105,7 +105,7 @@ func (k *compiler) stepShape(w *writing, s *stepping) {
 	}
 	if s.Op == OpInsert {
 		if n := s.m.get("when"); n != nil {
-			k.refuse(n.spot, "%s is insert, which has no \"when\"", s.what).why("there is no row before an insert").fix("use `if` to make the step conditional, or upsert")
+			k.refuse(n.spot, "%s is insert, which has no \"when\"", s.what).why("there is no row before an insert").fix("use `if` to make the step conditional, upsert, or a step before it that looks at another row: {read: ENTITY, when: …}")
 			w.ok = false
 		}
 	}

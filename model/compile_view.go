@@ -154,8 +154,12 @@ func (k *compiler) viewBy(v *View, m *members) bool {
 	return false
 }
 
-// viewTypes are tried in turn for an expression whose type nothing else tells.
-var viewTypes = []Type{{Kind: KindDate}, {Kind: KindInt}, {Kind: KindBool}, {Kind: KindTime}, {Kind: KindString, Size: 200}}
+// viewTypes are tried in turn for an expression whose type nothing else tells. Each may be null: rows
+// where it is are not in the view.
+var viewTypes = []Type{
+	{Kind: KindDate, Null: true}, {Kind: KindInt, Null: true}, {Kind: KindBool, Null: true},
+	{Kind: KindTime, Null: true}, {Kind: KindString, Size: 200, Null: true},
+}
 
 func (k *compiler) viewByExpr(v *View, m *members, p pair) bool {
 	if !k.checkName(p.spot, "field", p.key) || p.value.bad() {
@@ -182,6 +186,7 @@ func (k *compiler) viewByExpr(v *View, m *members, p pair) bool {
 			fix("use a field of the row; for one figure over all of them, fold by day or another coarse field")
 		return false
 	}
+	t.Null = false
 	v.ByField = &Field{Name: p.key, Type: t, Implied: true, Addressed: true}
 	v.By = []Source{{Field: v.ByField, Expr: x}}
 	return true

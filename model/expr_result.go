@@ -37,10 +37,10 @@ func (c *exprCompiler) checkResult(tree *ast.AST, out *types.Type) error {
 		return c.at(0, "this gives %s, but %s is wanted%s", celName(out), article(want.String()), hint)
 	}
 	if null := c.nullPart(tree.Expr()); null != nil && !want.Null {
-		return c.at(firstPart(null), "this may be null, but %s is wanted; say what counts then, such as x != null ? x : …", article(want.String()), tree)
+		return c.at(firstPart(null), "%s, but %s is wanted; say what counts then, such as x != null ? x : …", c.nullWords(null), article(want.String()), tree)
 	}
 	if null := c.nullOperand(tree); null != nil {
-		return c.at(firstPart(null), "this may be null, and then nothing can be worked out; say what counts then, such as (x != null ? x : 0)", tree)
+		return c.at(firstPart(null), "%s, and then nothing can be worked out; say what counts then, such as (x != null ? x : 0)", c.nullWords(null), tree)
 	}
 	if claim, kind := registeredClaim(tree.Expr()); claim != "" && !assignable(kind, want) {
 		return c.at(firstPart(tree.Expr()), "auth.%s is %s in every token, but %s is wanted; take another claim, or give the field that type", claim, article(kind.String()), article(want.String()), tree)
@@ -140,6 +140,14 @@ func (c *exprCompiler) nullPart(e ast.Expr) ast.Expr {
 		}
 	}
 	return nil
+}
+
+// nullWords says why a part of an expression may be null.
+func (c *exprCompiler) nullWords(part ast.Expr) string {
+	if f, null := c.selected(part); null && !f.Type.Null && part.AsSelect().Operand().AsIdent() == "input" {
+		return "this may be null, since a caller may leave it out"
+	}
+	return "this may be null"
 }
 
 // nullOperand gives a part of a calculation that may be null, though nothing in the expression looks

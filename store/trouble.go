@@ -1,5 +1,11 @@
 package store
 
+import "errors"
+
+// ErrHeld stands in the chain of an error of opening a store that another process has, where only one
+// may have it.
+var ErrHeld = errors.New("another process has the store")
+
 // Trouble says, for people, what keeps a store from working. It stands in the chain of causes of an
 // error of code Unavailable, where the adapter knows.
 type Trouble string

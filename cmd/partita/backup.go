@@ -81,8 +81,9 @@ func (k *backupCommand) Run(ctx context.Context, c *console) error {
 			*keep.Manifest
 		}{path, manifest})
 	}
-	fmt.Fprintf(c.out, "%s is written: %d rows, %d changes and %d accepted writes of %d partitions, as they were at %s or a moment later\n", path,
-		manifest.Declared("rows"), manifest.Declared("changes"), manifest.Records("accepted"), manifest.Declared("heads"), manifest.Made.Local().Format(time.DateTime))
+	fmt.Fprintf(c.out, "%s is written: %s, %s and %s of %s, as they were at %s or a moment later\n", path,
+		counted(manifest.Declared("rows"), "row"), counted(manifest.Declared("changes"), "change"), counted(manifest.Records("accepted"), "accepted write"),
+		counted(manifest.Declared("heads"), "partition"), manifest.Made.Local().Format(time.DateTime))
 	if accepts(m) && !storeurl.Embedded(k.Store) && len(k.Bus) == 0 {
 		fmt.Fprintln(c.err, "not in it: accepted writes that wait on a bus; where nodes have one, give it with --bus")
 	}

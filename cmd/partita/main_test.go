@@ -173,7 +173,7 @@ func TestRowsGoInAndOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := command(t, append([]string{"import", "order", file}, at...)...)
-	if code != failed || out != "1 rows of order put in, 0 were there already, 1 refused\n" {
+	if code != failed || out != "1 row of order put in, 0 there already, 1 refused\n" {
 		t.Error(code, out, errs)
 	}
 	list, err := os.ReadFile(file + ".refused")
@@ -187,7 +187,7 @@ func TestRowsGoInAndOut(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "out.ndjson")
 	must(t, append([]string{"export", "order", whole}, at...)...)
 	again := must(t, append([]string{"import", "order", whole}, at...)...)
-	if again != "0 rows of order put in, 1 were there already, 0 refused\n" {
+	if again != "0 rows of order put in, 1 there already, 0 refused\n" {
 		t.Error(again)
 	}
 	if _, err := os.Stat(whole + ".refused"); err == nil {
@@ -216,12 +216,19 @@ func (l *lines) Write(p []byte) (int, error) {
 // after waits for a line that begins so, and gives the word behind it.
 func (l *lines) after(t *testing.T, begin string) string {
 	t.Helper()
+	line := l.line(t, func(line string) bool { return strings.HasPrefix(line, begin) })
+	return strings.Fields(line[len(begin):])[0]
+}
+
+// line waits for a line that is wanted.
+func (l *lines) line(t *testing.T, wanted func(line string) bool) string {
+	t.Helper()
 	for {
 		l.mu.Lock()
 		for line := range strings.Lines(l.text) {
-			if rest, ok := strings.CutPrefix(line, begin); ok {
+			if strings.HasSuffix(line, "\n") && wanted(line) {
 				l.mu.Unlock()
-				return strings.Fields(rest)[0]
+				return line
 			}
 		}
 		l.mu.Unlock()
@@ -271,7 +278,7 @@ func TestServeUntilItIsToldToStop(t *testing.T) {
 		t.Error(text)
 	}
 	code, _, errs := command(t, "export", "order", "--model", shop, "--data", data)
-	if code != failed || !strings.Contains(errs, "another process") {
+	if code != failed || !strings.Contains(errs, "another process") || !strings.Contains(errs, "`partita backup`") || strings.Contains(errs, "folder of its own") {
 		t.Error("an export beside the running service:", code, errs)
 	}
 	stop()
@@ -295,7 +302,7 @@ func TestAnImportThatIsStoppedSaysHowToGoOn(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out.String(), told.String())
 	}
 	data := t.TempDir()
-	for i, want := range []string{"1 rows of order put in, 0 were there already", "0 rows of order put in, 1 were there already"} {
+	for i, want := range []string{"1 row of order put in, 0 there already", "0 rows of order put in, 1 there already"} {
 		if out := must(t, "import", "order", file, "--model", "../../examples/shop/shop.yaml", "--data", data); !strings.Contains(out, want) {
 			t.Errorf("import %d says %s", i+1, out)
 		}

@@ -75,8 +75,8 @@ func (k *restoreCommand) Run(ctx context.Context, c *console) error {
 		return c.printJSON(map[string]any{"store": r.Info.Place, "incarnation": r.Info.Incarnation, "backup": r.Manifest, "kept": r.Kept})
 	}
 	b := r.Manifest
-	fmt.Fprintf(c.out, "%s has %d rows and %d changes of %d partitions again, and %d accepted writes that waited, from %s\n",
-		r.Info.Place, b.Records("rows"), b.Records("changes"), b.Records("heads"), b.Records("accepted"), b.Made.Local().Format("2006-01-02 15:04:05"))
+	fmt.Fprintf(c.out, "%s has %s and %s of %s again, and %s that waited, from %s\n",
+		r.Info.Place, counted(b.Declared("rows"), "row"), counted(b.Declared("changes"), "change"), counted(b.Declared("heads"), "partition"), counted(b.Records("accepted"), "accepted write"), b.Made.Local().Format("2006-01-02 15:04:05"))
 	k.told(c, r.Info)
 	for _, name := range r.Kept {
 		fmt.Fprintf(c.err, "%s was there already with another content, and stays as it was\n", filepath.Join(k.Data, name))

@@ -18,12 +18,13 @@ import (
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 )
 
-// data says where the store is.
 // usualData is the data folder of those who name none.
 const usualData = "./partita-data"
 
+// data says where the store is.
 type data struct {
 	Data  string `help:"Folder of the embedded store and the development key." env:"PARTITA_DATA" default:"./partita-data"`
 	Store string `help:"URL of the store: sqlite:FOLDER or postgres://…; without it SQLite in the data folder." env:"PARTITA_STORE" placeholder:"URL"`
@@ -43,6 +44,15 @@ func (d *data) present() error {
 		return usage{fmt.Errorf("there is no store in %s: give the data folder of the service with --data", folder)}
 	}
 	return nil
+}
+
+// unheld says of a store that another process has open what may be done instead of this command; other
+// errors stay as they are.
+func (d *data) unheld(err error, instead string) error {
+	if !errors.Is(err, store.ErrHeld) {
+		return err
+	}
+	return fmt.Errorf("the store in %s is open in another process, such as its service: stop that one first (%s)", storeurl.Folder(d.Store, d.Data), instead)
 }
 
 type serveCommand struct {
@@ -94,6 +104,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return usage{err}
 	}
+	logger = slog.New(worded{logger.Handler()})
 	secret, err := jwtSecret(k.JWTSecretFile)
 	if err != nil {
 		return err

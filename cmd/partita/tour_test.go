@@ -150,7 +150,7 @@ func TestGeneratedShopIsImported(t *testing.T) {
 	}
 	for entity, rows := range map[string]int{"customer": 150, "order": 3000} {
 		out := must(t, "import", entity, filepath.Join(dir, entity+".ndjson"), "--model", "../../examples/shop/shop.yaml", "--data", filepath.Join(dir, "data"))
-		if want := fmt.Sprintf("%d rows of %s put in, 0 were there already, 0 refused\n", rows, entity); out != want {
+		if want := fmt.Sprintf("%d rows of %s put in, 0 there already, 0 refused\n", rows, entity); out != want {
 			t.Error(out)
 		}
 	}

@@ -43,7 +43,7 @@ func (k *rows) open(ctx context.Context) (*model.Model, *model.Entity, store.Sto
 	}
 	s, err := storeurl.Open(ctx, k.Store, k.Data, work.Extend(m), store.Options{})
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w (import and export work on the store itself, not through a running service)", err)
+		return nil, nil, nil, k.unheld(err, "import and export work on the store itself; `partita backup` copies one while it is served")
 	}
 	return m, e, s, nil
 }
@@ -142,9 +142,9 @@ func (k *importCommand) stdin(ctx context.Context, c *console, o transfer.Import
 // stopped says that work ended before its end. Of a stop that was asked for there is no more to say.
 func stopped(ctx context.Context, work string, rows int, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("the %s was stopped after %d rows", work, rows)
+		return fmt.Errorf("the %s was stopped after %s", work, counted(rows, "row"))
 	}
-	return fmt.Errorf("the %s stopped after %d rows: %w", work, rows, err)
+	return fmt.Errorf("the %s stopped after %s: %w", work, counted(rows, "row"), err)
 }
 
 // sum prints what came of it; rows that were refused make the exit code 1.
@@ -154,7 +154,7 @@ func (k *importCommand) sum(c *console, s transfer.Summary, refused string) erro
 			return err
 		}
 	} else {
-		fmt.Fprintf(c.out, "%d rows of %s put in, %d were there already, %d refused\n", s.Inserted, k.Entity, s.Present, s.Refused)
+		fmt.Fprintf(c.out, "%s of %s put in, %d there already, %d refused\n", counted(s.Inserted, "row"), k.Entity, s.Present, s.Refused)
 	}
 	if s.Refused == 0 {
 		return nil
@@ -207,7 +207,7 @@ func (k *exportCommand) Run(ctx context.Context, c *console) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	bar := newProgress(c, k.Quiet || k.File == "-")
-	show := func(n int) { bar.show("%d rows", n) }
+	show := func(n int) { bar.show("%s", counted(n, "row")) }
 	if k.File == "-" {
 		if n, err := transfer.Export(ctx, s, e, format, c.out, show); err != nil {
 			return stopped(ctx, "export", n, err)
@@ -231,7 +231,7 @@ func (k *exportCommand) Run(ctx context.Context, c *console) (err error) {
 	if k.JSON {
 		return c.printJSON(map[string]int{"rows": n})
 	}
-	fmt.Fprintf(c.out, "%d rows of %s written to %s\n", n, k.Entity, k.File)
+	fmt.Fprintf(c.out, "%s of %s written to %s\n", counted(n, "row"), k.Entity, k.File)
 	return nil
 }
 

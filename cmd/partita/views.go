@@ -39,7 +39,7 @@ func (k *viewsCommand) Run(ctx context.Context, c *console) (err error) {
 	books := work.Extend(m)
 	s, err := storeurl.Open(ctx, k.Store, k.Data, books, store.Options{})
 	if err != nil {
-		return fmt.Errorf("%w (this command works on the store itself; of a service that runs, `partita status` tells how its views are)", err)
+		return k.unheld(err, "this command works on the store itself; of a service that runs, `partita status` tells how its views are")
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if k.Verify || len(k.Rebuild) > 0 {
@@ -86,7 +86,7 @@ func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
 			state = fmt.Sprintf("building, %.0f %%", 100*r.Built)
 		}
 		if r.Lagging > 0 {
-			behind = fmt.Sprintf("%d partitions, %s", r.Lagging, time.Duration(r.Lag*float64(time.Second)).Round(time.Second))
+			behind = fmt.Sprintf("%s, %s", counted(r.Lagging, "partition"), time.Duration(r.Lag*float64(time.Second)).Round(time.Second))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", r.View, r.From, state, behind, r.Rows)
 	}
@@ -101,13 +101,13 @@ func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
 		case r.Differences == 0:
 			fmt.Fprintf(c.out, "%s is what its source says\n", r.View)
 		default:
-			fmt.Fprintf(c.out, "%s differs from its source in %d places:\n", r.View, r.Differences)
+			fmt.Fprintf(c.out, "%s differs from its source in %s:\n", r.View, counted(r.Differences, "place"))
 			for _, line := range r.Examples {
 				fmt.Fprintf(c.out, "  %s\n", line)
 			}
 		}
 		if r.Kept > 0 {
-			fmt.Fprintf(c.out, "  %d rows of it have no source any more: expired rows are kept\n", r.Kept)
+			fmt.Fprintf(c.out, "  rows of it without a source any more, since expired rows are kept: %d\n", r.Kept)
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{socket: s, door: d, first: true, fresh: true}
+	c := &Conn{socket: s, door: d, first: true, came: time.Now(), fresh: true}
 	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
@@ -76,10 +76,13 @@ type Conn struct {
 	door    *Door
 	address uint64
 
-	first bool // no request was answered yet
-	fresh bool // what comes next is the beginning of a request
-	led   bool // but for what net/http has of it already, one byte mostly
-	room  int  // for the beginning of a request, where net/http has nothing of it
+	first bool          // net/http was given no request yet
+	came  time.Time     // when it began to wait for one
+	early bool          // requests were answered or refused here nevertheless
+	put   time.Duration // by which the limits of the first one that it was given are put off
+	fresh bool          // what comes next is the beginning of a request
+	led   bool          // but for what net/http has of it already, one byte mostly
+	room  int           // for the beginning of a request, where net/http has nothing of it
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
@@ -164,8 +167,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			} else if done {
 				continue
 			}
-			c.fresh, c.led = false, false
-			return n, nil
+			return c.handOver(n)
 		}
 		if c.closed.Load() {
 			return 0, net.ErrClosed
@@ -174,10 +176,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 			if c.left() {
 				return 0, net.ErrClosed
 			}
-			c.fresh, c.led = false, false
 			c.door.marked.Add(1)
 			c.refuse.Store(true)
-			return n, nil
+			return c.handOver(n)
 		}
 		c.held = 0
 		if err := c.refuseNow(); err != nil {
@@ -185,6 +186,46 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// handOver gives what has arrived of a request, n bytes, to net/http. Of the first that it gets it takes the connection's
+// beginning for the request's, though others may have been answered here in between.
+func (c *Conn) handOver(n int) (int, error) {
+	c.fresh, c.led = false, false
+	if !c.early {
+		return n, nil
+	}
+	c.early = false
+	if !c.door.early.remove(c) {
+		return 0, net.ErrClosed
+	}
+	now := time.Now()
+	c.put = now.Sub(c.came)
+	if by := c.door.direct; by != nil {
+		if err := c.socket.SetReadDeadline(now.Add(by.Header)); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if c.put > 0 && !t.IsZero() {
+		t = t.Add(c.put)
+	}
+	return c.socket.SetReadDeadline(t)
+}
+
+// settled says that a request was answered or refused without net/http.
+func (c *Conn) settled() error {
+	if !c.first || c.early {
+		return nil
+	}
+	if c.early = c.door.early.add(c); !c.early {
+		return c.Close()
+	}
+	return nil
 }
 
 // refuseNow refuses the request that has arrived. Its caller may have gone: that is found by what becomes of the
@@ -196,7 +237,10 @@ func (c *Conn) refuseNow() error {
 		}
 		c.refused = now
 	}
-	return c.door.refuser.write(c.socket)
+	if err := c.door.refuser.write(c.socket); err != nil {
+		return err
+	}
+	return c.settled()
 }
 
 // unheard looks whether nobody was there any more to hear a refusal.
@@ -224,8 +268,13 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return c.socket.Write(b)
 }
 
-// Idle says that a request was answered, and that the connection waits for the next.
+// Idle says that net/http has answered a request, and that the connection waits for the next.
 func (c *Conn) Idle() {
+	c.first, c.put = false, 0
+	c.idle()
+}
+
+func (c *Conn) idle() {
 	c.count(false)
 	c.Aside()
 	c.Unmark()
@@ -233,7 +282,7 @@ func (c *Conn) Idle() {
 	if c.stream {
 		c.door.streams.Add(-1)
 	}
-	c.first, c.fresh, c.held, c.refused = false, true, 0, time.Time{}
+	c.fresh, c.held, c.refused = true, 0, time.Time{}
 }
 
 // Close closes the connection, also where its request is held. One whose request is being answered directly is
@@ -249,6 +298,7 @@ func (c *Conn) Close() error {
 		if c.end != nil {
 			c.end()
 		}
+		c.door.early.remove(c)
 		c.door.open.Add(-1)
 		if c.door.stuck.Load() {
 			c.door.ease()

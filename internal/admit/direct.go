@@ -15,8 +15,9 @@ type Direct struct {
 	// that has arrived. With false the request is net/http's, and Answer has left no trace. ctx is the
 	// connection's, as requests have it from net/http, but it does not end when the caller goes.
 	Answer func(ctx context.Context, answer, request []byte) ([]byte, bool)
-	// Idle and Write are the server's limits of time: until the next request, and for an answer.
-	Idle, Write time.Duration
+	// Header, Idle and Write are the server's limits of time: for the head of a request, until the next request, and for
+	// an answer.
+	Header, Idle, Write time.Duration
 }
 
 // Answer lets some requests be answered directly. It is called before the first connection comes.
@@ -41,7 +42,7 @@ const (
 // answered answers a request that was let in, if that can be done directly, and tells whether it was.
 func (c *Conn) answered(request []byte) (bool, error) {
 	by := c.door.direct
-	if by == nil || c.first || c.led || c.shed.Load() {
+	if by == nil || by.Answer == nil || c.led || c.shed.Load() {
 		return false, nil
 	}
 	if c.end == nil {
@@ -74,8 +75,8 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	if _, err := c.socket.Write(answer); err != nil {
 		return false, err
 	}
-	c.Idle()
-	return true, c.socket.SetReadDeadline(now.Add(by.Idle))
+	c.idle()
+	return true, errors.Join(c.settled(), c.socket.SetReadDeadline(now.Add(by.Idle)))
 }
 
 // leftDirectly tells whether the caller of a request that waited so long has given up, where net/http does not see to

@@ -52,7 +52,8 @@ type Door struct {
 	stuck   atomic.Bool // Accept waits
 	turn    atomic.Uint32
 	refuser refuser
-	direct  *Direct         // nil: all that is let in is read and answered by net/http
+	direct  *Direct // nil: all that is let in is read and answered by net/http
+	early   early
 	base    context.Context // of what is answered directly
 	abandon context.CancelFunc
 	backlog atomic.Bool                 // processors have more to do than they can

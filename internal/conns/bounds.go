@@ -50,7 +50,7 @@ func (l *Listener) room() bool {
 // take counts a connection. It is false, and the connection is closed, where its address has too many.
 func (l *Listener) take(c *conn) bool {
 	if l.bounds.Each > 0 {
-		c.from = origin(c.RemoteAddr())
+		c.from = Origin(c.RemoteAddr())
 		if c.from.IsValid() && c.from.Addr().IsLoopback() && !l.bounds.Loopback {
 			c.from = netip.Prefix{}
 		}
@@ -98,8 +98,9 @@ func (l *Listener) give(c *conn) {
 	}
 }
 
-// origin is what connections are counted by; not valid where the address is none of IP.
-func origin(a net.Addr) netip.Prefix {
+// Origin is what connections are counted by: an address, or the /64 network of one of IPv6. It is not
+// valid where the address is none of IP.
+func Origin(a net.Addr) netip.Prefix {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}

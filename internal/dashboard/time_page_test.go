@@ -32,6 +32,11 @@ func TestTheViewOverTime(t *testing.T) {
 	b.do(t, chromedp.Focus(chromedp.CSS(".plotted:nth-of-type(3) .plot")), chromedp.KeyEvent(kb.ArrowLeft))
 	b.wait(t, `[...document.querySelectorAll('.plotted .at')].some((p) => /\d\d:\d\d:\d\d: p99 /.test(p.innerText))`)
 	b.wait(t, `[...document.querySelectorAll('.plot')].some((p) => /^Latency: highest [23]\.\d+ ms/.test(p.getAttribute('aria-label')))`)
+	// The axis of five minutes names each whole one.
+	b.wait(t, `(() => {
+		const minutes = [...document.querySelectorAll('.plot')].map((p) => [...p.querySelectorAll('text')].map((x) => x.textContent).filter((x) => /^\d\d:\d\d$/.test(x)))
+		return minutes.length === 3 && minutes.every((m) => m.length >= 4 && m.length <= 6 && m.every((x, i) => i === 0 || (Number(x.slice(3)) - Number(m[i - 1].slice(3)) + 60) % 60 === 1))
+	})()`)
 	ask[bool](t, b, `(document.querySelector('#ranges input[value="24h"]').click(), true)`)
 	b.wait(t, `location.hash.includes('range=24h')`)
 	for _, width := range []int64{320, 375, 900} {

@@ -68,6 +68,55 @@ func TestPlansOfTheExamples(t *testing.T) {
 	}
 }
 
+// Patterns count that callers may ask for, be there others that only the service itself does.
+func TestPatternsWithoutRatesAreCounted(t *testing.T) {
+	const source = `
+service: till
+partitions: {till: {by: till_id, type: string(20), expect: 100}}
+entities:
+  sale: {in: till, key: n, expect: 100, fields: {n: {type: int, default: next}, sum: int}}
+  shut: {in: till, expect: 1, fields: {sum: int}}
+reads:
+  sales: {list: sale RATE}
+  shut:  {get: shut, allow: none}
+writes:
+  sell: {insert: sale, input: [sum], emit: sold}
+  book: {upsert: shut, set: {sum: 1}, allow: none, expect: 50/s}
+events:
+  sold: {data: [sale.n], then: {write: book, with: {till_id: = event.till_id}}}
+access: {allow: anyone}
+`
+	for rate, want := range map[string]string{
+		"":               "no pattern has an `expect`",
+		", expect: 20/s": "1 of 2 patterns have an `expect`",
+	} {
+		m, err := model.Parse("till.yaml", []byte(strings.Replace(source, " RATE", rate, 1)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := plan(t, forecast.Config{Model: m})
+		var said []string
+		for _, a := range f.Assumed {
+			if strings.HasPrefix(a.What, "rates") {
+				said = append(said, a.Why)
+			}
+		}
+		if len(said) != 1 || !strings.HasPrefix(said[0], want) {
+			t.Errorf("it says %q, want %q", said, want)
+		}
+		all := 0.0
+		for _, r := range f.Reads {
+			all += r.Rate.Value
+		}
+		for _, w := range f.Writes {
+			all += w.Rate.Value
+		}
+		if want := map[string]float64{"": 100, ", expect: 20/s": 20.2}[rate]; math.Abs(all-want) > 1e-6 {
+			t.Errorf("%g requests a second, want %g", all, want)
+		}
+	}
+}
+
 // The shop's day of sales is one partition, however many customers there are; the chat's posts fan out
 // to the inboxes of all members.
 func TestReasonsHold(t *testing.T) {

@@ -41,20 +41,8 @@ const (
 // load works out who asks for what: what the model expects, in the proportions that `bench` uses for
 // what it does not say, and what follows events in other partitions.
 func (p *planner) load() {
-	declared := 0.0
-	for _, r := range p.Model.Reads {
-		declared += r.Expect
-	}
-	for _, w := range p.Model.Writes {
-		declared += w.Expect
-	}
-	mix := load.NewMix(p.Model, false).Patterns
-	all, from := declared, Declared
-	for _, x := range mix {
-		if !x.Declared {
-			all += declared / 100
-		}
-	}
+	mix, said, expected := p.expected()
+	all, from := expected+float64(len(mix)-said)*expected/100, Declared
 	if all == 0 {
 		all, from = nothingSaid, Assumed
 	}
@@ -83,6 +71,24 @@ func (p *planner) load() {
 		w := &p.out.Writes[i]
 		w.Commits = by(w.Rate.Value+w.Follows.Value, w.Rate, w.Follows)
 	}
+}
+
+// expected gives the patterns that callers may ask for, of how many the model says how often, and
+// these in all, in requests a second.
+func (p *planner) expected() (mix []load.Pattern, said int, all float64) {
+	mix = load.NewMix(p.Model, false).Patterns
+	for _, x := range mix {
+		if !x.Declared {
+			continue
+		}
+		said++
+		if x.Read != nil {
+			all += x.Read.Expect
+		} else {
+			all += x.Write.Expect
+		}
+	}
+	return mix, said, all
 }
 
 // write gives the forecast of a write; it adds one that callers cannot ask for.

@@ -29,19 +29,11 @@ func (p *planner) premises() {
 		add("changes of folds", "none", "many changes of the source are summed up for each that is written")
 	}
 	add("the cache of a node", size(p.Cache), "`--cache-size`; hit rates are worked out by Che's approximation")
-	declared := 0
-	for _, r := range o.Reads {
-		if r.Rate.From == Declared {
-			declared++
-		}
-	}
-	for _, w := range o.Writes {
-		if w.Rate.From == Declared {
-			declared++
-		}
-	}
-	if n := len(o.Reads) + len(o.Writes); declared < n {
-		add("rates that the model does not give", "a hundredth of those that it does, each", fmt.Sprintf("%d of %d patterns have an `expect`; more make a better forecast", declared, n))
+	switch mix, said, _ := p.expected(); {
+	case said == 0:
+		add("rates", fmt.Sprintf("%d requests a second in all, each pattern alike", nothingSaid), "no pattern has an `expect`; a forecast is only as good as these")
+	case said < len(mix):
+		add("rates that the model does not give", "a hundredth of those that it does, each", fmt.Sprintf("%d of %d patterns have an `expect`; more make a better forecast", said, len(mix)))
 	}
 	for _, f := range p.Model.Families {
 		if f.View == nil && f.Expect == 0 {

@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +71,59 @@ func TestBatchTellsWhatWasRefusedBefore(t *testing.T) {
 		a := s.want(200, "POST", "/v1/batch", nowhere, me)
 		if strings.Contains(a.body, `"Idempotency-Replayed":"true"`) != again || !strings.Contains(a.body, "missing_row") {
 			t.Errorf("repeat %v: %s", again, a.body)
+		}
+	}
+}
+
+// In one partition the writes of a batch are carried out as they stand, each upon those before it, and
+// one that is refused stops nobody.
+func TestBatchKeepsTheOrderInAPartition(t *testing.T) {
+	s := diary(t, nil)
+	var writes []string
+	want := map[string][]string{}
+	for i := range 40 {
+		for _, book := range []string{"a", "b"} {
+			text := fmt.Sprint(book, i)
+			writes = append(writes, fmt.Sprintf(`{"write":"add","input":{"book_id":%q,"text":%q}}`, book, text))
+			switch i % 4 {
+			case 1: // what was just put in is changed
+				text += ", again"
+				writes = append(writes, fmt.Sprintf(`{"write":"change","input":{"book_id":%q,"n":%d,"text":%q}}`, book, i+1, text))
+			case 2:
+				writes = append(writes, fmt.Sprintf(`{"write":"change","input":{"book_id":%q,"n":1000,"text":"nowhere"}}`, book))
+			case 3:
+				writes = append(writes, fmt.Sprintf(`{"write":"drop","input":{"book_id":%q,"n":%d}}`, book, i+1))
+				continue
+			}
+			want[book] = append(want[book], fmt.Sprint(i+1, " ", text))
+		}
+	}
+	a := s.want(200, "POST", "/v1/batch", `{"writes":[`+strings.Join(writes, ",")+`]}`)
+	if n := strings.Count(a.body, `"missing_row`) + strings.Count(a.body, `:missing_row`); n != 20 {
+		t.Errorf("%d were refused: %s", n, a.body)
+	}
+	for book, notes := range want {
+		var have []string
+		for next := "/v1/notes/" + book; next != ""; {
+			var p struct {
+				Items []struct {
+					N    int
+					Text string
+				}
+				Next string
+			}
+			if err := json.Unmarshal([]byte(s.want(200, "GET", next, "").body), &p); err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range p.Items {
+				have = append(have, fmt.Sprint(x.N, " ", x.Text))
+			}
+			if next = p.Next; next != "" {
+				next = "/v1/notes/" + book + "?after=" + next
+			}
+		}
+		if !slices.Equal(have, notes) {
+			t.Errorf("%s has %q\nwant %q", book, have, notes)
 		}
 	}
 }

@@ -44,13 +44,14 @@ func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte,
 		return answer, false
 	}
 	route := a.reads[string(head.name)]
-	if route == nil || route.required > 0 || a.modes.Read(route.read) != nil || !head.readFields(fields) {
+	if route == nil || route.required > 0 || !head.readFields(fields) {
 		return answer, false
 	}
 	claims, ok := a.known(&head, route.private)
 	if !ok {
 		return answer, false
 	}
+	degraded := a.modes.Read(route.read)
 	call := route.calls.Get().(*readCall)
 	q := &call.request
 	q.Claims = claims
@@ -71,12 +72,12 @@ func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte,
 		result, err = a.answer(ctx, q)
 	}
 	if err != nil || !result.Found || result.Quotas != nil {
-		return a.atLength(answer, request, start, func(w http.ResponseWriter, r *http.Request) {
+		return a.atLength(answer, request, degraded, start, func(w http.ResponseWriter, r *http.Request) {
 			a.tell(w, r, route, call, &result, err, start)
 		}), true
 	}
 	sample := sampleOf(&result, start)
-	b := appendDirect(answer, a, call, &result, sample.Total, start)
+	b := appendDirect(answer, a, call, &result, degraded, sample.Total, start)
 	a.recorder.Read(route.read, sample)
 	if result.Spare {
 		route.reuse(call)
@@ -100,7 +101,7 @@ func (a *API) known(h *requestHead, private bool) (claims *model.Claims, ok bool
 }
 
 // appendDirect appends an answer that shows something, with its headers in the order in which net/http writes them.
-func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, total time.Duration, now time.Time) []byte {
+func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, degraded []string, total time.Duration, now time.Time) []byte {
 	read := call.request.Read
 	b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	if aged(read, result) {
@@ -116,6 +117,9 @@ func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, t
 	b = append(b, "\r\nContent-Type: application/json\r\n"...)
 	if result.ETag != "" {
 		b = append(append(append(b, "Etag: "...), result.ETag...), "\r\n"...)
+	}
+	for _, value := range degraded {
+		b = append(append(append(b, "Partita-Degraded: "...), value...), "\r\n"...)
 	}
 	if result.Sources != "" {
 		b = append(append(append(b, "Partita-Source-Version: "...), result.Sources...), "\r\n"...)
@@ -135,12 +139,15 @@ func appendLength(b, body []byte) []byte {
 }
 
 // atLength appends an answer that is seldom given: what a handler of net/http would have sent.
-func (a *API) atLength(b, request []byte, start time.Time, handle func(w http.ResponseWriter, r *http.Request)) []byte {
+func (a *API) atLength(b, request []byte, degraded []string, start time.Time, handle func(w http.ResponseWriter, r *http.Request)) []byte {
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(request)))
 	if err != nil { // cannot be: it is a plain one
 		r = &http.Request{URL: new(url.URL)}
 	}
 	w := &whole{header: http.Header{}}
+	if degraded != nil {
+		w.header["Partita-Degraded"] = degraded
+	}
 	handle(w, r)
 	head := bytes.NewBuffer(b)
 	fmt.Fprintf(head, "HTTP/1.1 %d %s\r\n", w.status, http.StatusText(w.status))

@@ -106,7 +106,7 @@ func (h *requestHead) take(name, value []byte) bool {
 	case named(name, "accept"):
 		again := h.accept
 		h.accept = true
-		return !again && (string(value) == "*/*" || string(value) == "application/json")
+		return !again && (string(value) == "*/*" || acceptsJSON([]string{string(value)}))
 	case named(name, "authorization"):
 		const scheme = "bearer "
 		again := h.token != nil
@@ -144,7 +144,7 @@ func (h *requestHead) takeOfWrite(name, value []byte) (known, plain bool) {
 		return true, !again && h.length >= 0
 	case named(name, "content-type"):
 		again := h.json
-		h.json = string(value) == "application/json"
+		h.json = string(value) == "application/json" || named(value, "application/json; charset=utf-8")
 		return true, !again && h.json
 	case named(name, "idempotency-key"):
 		again := h.key != nil

@@ -25,19 +25,37 @@ type twice struct {
 	*service
 	plain, door string       // addresses
 	begun       atomic.Int64 // requests that net/http began to read behind the door
+	modes       *modes
+	server      *http.Server // behind the door
 }
 
-func serveTwice(t testing.TB, source string) *twice {
+// modes is what of the service is said not to be well.
+type modes struct{ now atomic.Pointer[[]string] }
+
+func (m *modes) Read(*model.Read) []string   { return m.value() }
+func (m *modes) Write(*model.Write) []string { return m.value() }
+
+func (m *modes) value() []string {
+	if v := m.now.Load(); v != nil {
+		return *v
+	}
+	return nil
+}
+
+func serveTwice(t testing.TB, source string, set ...func(*http.Server)) *twice {
 	t.Helper()
 	m, err := model.Parse("twice.yaml", []byte(source), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, m, nil).twice()
+	modes := &modes{}
+	s := serve(t, m, func(c *httpapi.Config) { c.Modes = modes }).twice(set...)
+	s.modes = modes
+	return s
 }
 
 // twice puts the service behind a door too.
-func (s *service) twice() *twice {
+func (s *service) twice(set ...func(*http.Server)) *twice {
 	t := s.t
 	both := &twice{service: s}
 	both.plain = strings.TrimPrefix(s.url, "http://")
@@ -48,6 +66,10 @@ func (s *service) twice() *twice {
 	both.door = inner.Addr().String()
 	door, listener := admit.NewDoor(admit.DoorConfig{Model: s.model}), conns.Wrap(inner)
 	server := httpapi.ServerBehind(door, s.api)
+	both.server = server
+	for _, change := range set {
+		change(server)
+	}
 	before := server.ConnState
 	server.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateActive {
@@ -70,15 +92,21 @@ func (s *service) twice() *twice {
 // known is a connection that has been answered once.
 func (s *twice) known(address string) (*net.TCPConn, *bufio.Reader) {
 	s.t.Helper()
+	c, r := s.dial(address)
+	s.ask(c, r, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	return c, r
+}
+
+// dial is a new connection.
+func (s *twice) dial(address string) (*net.TCPConn, *bufio.Reader) {
+	s.t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(time.Minute))
-	r := bufio.NewReader(c)
-	s.ask(c, r, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-	return c.(*net.TCPConn), r
+	return c.(*net.TCPConn), bufio.NewReader(c)
 }
 
 func (s *twice) ask(c net.Conn, r *bufio.Reader, request string) (*http.Response, string) {

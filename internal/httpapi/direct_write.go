@@ -18,6 +18,7 @@ import (
 // still there.
 func (a *API) directWrite(ctx context.Context, room, request []byte) (answer []byte, ok bool) {
 	start, begun := time.Now(), false
+	var degraded []string
 	defer func() {
 		cause := recover()
 		switch {
@@ -25,7 +26,7 @@ func (a *API) directWrite(ctx context.Context, room, request []byte) (answer []b
 		case !begun: // the same happens again where it is recorded and told
 			answer, ok = room, false
 		default:
-			answer = a.atLength(room, request, start, func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, panicked(cause)) })
+			answer = a.atLength(room, request, degraded, start, func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, panicked(cause)) })
 			ok = true
 		}
 	}()
@@ -34,7 +35,7 @@ func (a *API) directWrite(ctx context.Context, room, request []byte) (answer []b
 		return room, false
 	}
 	route := a.writes[string(head.name)]
-	if route == nil || route.write.Code || a.modes.Write(route.write) != nil || !head.readFields(fields) || int64(len(head.body)) > a.maxBody {
+	if route == nil || route.write.Code || !head.readFields(fields) || int64(len(head.body)) > a.maxBody {
 		return room, false
 	}
 	claims, ok := a.known(&head, route.private)
@@ -45,9 +46,10 @@ func (a *API) directWrite(ctx context.Context, room, request []byte) (answer []b
 	if !ok {
 		return room, false
 	}
+	degraded = a.modes.Write(route.write)
 	begun = true // from here on nobody else may do it
 	came := a.carry(ctx, q, p)
-	return a.appendCame(room, request, route, q, &came, start), true
+	return a.appendCame(room, request, route, q, &came, degraded, start), true
 }
 
 // plainWrite makes the request of a write. Nothing of it is in the memory of the connection, which another request
@@ -74,21 +76,21 @@ func (a *API) plainWrite(w *model.Write, claims *model.Claims, head *requestHead
 var respondAsync = []string{"respond-async"}
 
 // appendCame appends what came of a write.
-func (a *API) appendCame(answer, request []byte, route *writeRoute, q *engine.WriteRequest, came *written, start time.Time) []byte {
+func (a *API) appendCame(answer, request []byte, route *writeRoute, q *engine.WriteRequest, came *written, degraded []string, start time.Time) []byte {
 	if came.err != nil {
-		return a.atLength(answer, request, start, func(w http.ResponseWriter, r *http.Request) {
+		return a.atLength(answer, request, degraded, start, func(w http.ResponseWriter, r *http.Request) {
 			a.tellWritten(w, r, route, q, came, start)
 		})
 	}
 	sample := came.sample(start)
-	answer = a.appendWritten(answer, q, came, sample.Total, start)
+	answer = a.appendWritten(answer, q, came, degraded, sample.Total, start)
 	a.recorder.Write(route.write, sample)
 	return answer
 }
 
 // appendWritten appends the answer to a write that was done, or accepted, with its headers in the order in which
 // net/http writes them.
-func (a *API) appendWritten(b []byte, q *engine.WriteRequest, came *written, total time.Duration, now time.Time) []byte {
+func (a *API) appendWritten(b []byte, q *engine.WriteRequest, came *written, degraded []string, total time.Duration, now time.Time) []byte {
 	result := &came.result
 	status, body, location := came.status(), result.Body, result.Location
 	if came.pending != nil {
@@ -104,6 +106,9 @@ func (a *API) appendWritten(b []byte, q *engine.WriteRequest, came *written, tot
 		b = append(b, "\r\nIdempotency-Replayed: true"...)
 	}
 	b = appendField(b, "\r\nLocation: ", location)
+	for _, value := range degraded {
+		b = appendField(b, "\r\nPartita-Degraded: ", value)
+	}
 	if came.pending == nil {
 		b = a.engine.AppendVersionToken(append(b, "\r\nPartita-Version: "...), q.Write.Family, q.Args.Values[0], result.Version)
 	}

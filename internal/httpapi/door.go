@@ -16,9 +16,12 @@ import (
 // What an API can answer from memory is answered at the door.
 func ServerBehind(door *admit.Door, handler http.Handler) *http.Server {
 	s := Server(&behind{door, handler})
+	by := admit.Direct{Header: s.ReadHeaderTimeout, Idle: s.IdleTimeout, Write: s.WriteTimeout}
 	if api, ok := handler.(*API); ok && api.hitter != nil && api.tracer == nil {
-		door.Answer(admit.Direct{Answer: api.direct, Idle: s.IdleTimeout, Write: s.WriteTimeout})
+		by.Answer = api.direct
 	}
+	door.Answer(by)
+	s.RegisterOnShutdown(door.Leave)
 	s.ConnContext = admit.WithConn
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if c, ok := c.(*admit.Conn); ok && state == http.StateIdle {

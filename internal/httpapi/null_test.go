@@ -7,8 +7,8 @@ import (
 	"github.com/partita-dev/partita/model"
 )
 
-// desk has tickets that nobody may have taken yet.
-const desk = `
+// nullable has tickets that nobody may have taken yet.
+const nullable = `
 service: desk
 partitions:
   team: {by: team_id, type: string(20), expect: 10}
@@ -17,13 +17,13 @@ entities:
     in: team
     key: n
     expect: 50
-    fields: {n: int, owner: string(20)?, state: {enum?: [open, done]}}
+    fields: {n: int, owner: string(20)?, state: {enum?: [open, done]}, room: {type: string(20), default: ""}}
 reads:
   free:    {list: ticket, where: {owner: = null}, fresh: 1m}
   pending: {list: ticket, where: {state: [= null, open]}, fresh: 1m}
-  tickets: {list: ticket, filter: [owner], fresh: 1m}
+  tickets: {list: ticket, filter: [owner, room], fresh: 1m}
 writes:
-  add:   {insert: ticket, input: [owner, state]}
+  add:   {insert: ticket, input: [owner, state, room]}
   claim: {update: ticket, when: {owner: = null}, set: {owner: = input.who}, input: {who: string(20)}}
   leave: {update: ticket, set: {owner: = null}}
   close: {update: ticket, when: {state: [= null, open]}, set: {state: done}}
@@ -31,7 +31,7 @@ writes:
 
 func helpdesk(t *testing.T) (s *service, numbers func(path, want string)) {
 	t.Helper()
-	m, err := model.Parse("desk.yaml", []byte(desk), nil)
+	m, err := model.Parse("desk.yaml", []byte(nullable), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +68,16 @@ func TestConditionsOnNull(t *testing.T) {
 	shows("/v1/pending/a", "")
 }
 
-// A filter that is given without a value asks for the rows without one. The empty text cannot be
-// filtered by, where the field may be null.
+// A filter that is given without a value asks for the rows without one, or, where the field is never
+// null, for those with the empty text.
 func TestAFilterWithoutAValueMeansNull(t *testing.T) {
 	s, shows := helpdesk(t)
 	s.want(201, "POST", "/v1/add", `{"team_id":"a","n":1}`)
 	s.want(201, "POST", "/v1/add", `{"team_id":"a","n":2,"owner":"ann"}`)
-	s.want(201, "POST", "/v1/add", `{"team_id":"a","n":3,"owner":""}`)
+	s.want(201, "POST", "/v1/add", `{"team_id":"a","n":3,"owner":"","room":"attic"}`)
 	shows("/v1/tickets/a", "1 2 3")
+	shows("/v1/tickets/a?room=", "1 2")
+	shows("/v1/tickets/a?room=attic", "3")
 	shows("/v1/tickets/a?owner=", "1")
 	shows("/v1/tickets/a?owner", "1")
 	shows("/v1/tickets/a?owner=ann", "2")

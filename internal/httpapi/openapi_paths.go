@@ -121,8 +121,9 @@ func (d *describer) readParameters(r *model.Read, route *readRoute) []any {
 		add(in.Name, "query", required, fieldSchema(in.Field, asText), description)
 	}
 	if r.Range != nil {
-		add(r.Range.Name+".from", "query", false, fieldSchema(r.Range, asText), "Only rows from this value on.")
-		add(r.Range.Name+".to", "query", false, fieldSchema(r.Range, asText), "Only rows below this value.")
+		bound := boundOf(r.Range)
+		add(r.Range.Name+".from", "query", false, fieldSchema(bound, asText), "Only rows from this value on.")
+		add(r.Range.Name+".to", "query", false, fieldSchema(bound, asText), "Only rows below this value.")
 	}
 	if r.List {
 		cursor := obj("type", "string", "maxLength", 4096)

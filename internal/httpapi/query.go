@@ -37,18 +37,27 @@ func queryParameters(r *model.Read) []parameter {
 		})
 	}
 	if r.Range != nil {
+		bound := boundOf(r.Range)
 		add(r.Range.Name+".from", func(q *engine.ReadRequest, text string) (err error) {
-			q.From, err = r.Range.Parse(text)
+			q.From, err = bound.Parse(text)
 			return err
 		})
 		add(r.Range.Name+".to", func(q *engine.ReadRequest, text string) (err error) {
-			q.To, err = r.Range.Parse(text)
+			q.To, err = bound.Parse(text)
 			return err
 		})
 	}
 	add("after", func(q *engine.ReadRequest, text string) error { return cursorInto(&q.After, text) })
 	add("before", func(q *engine.ReadRequest, text string) error { return cursorInto(&q.Before, text) })
 	return list
+}
+
+// boundOf gives a field as the bounds of a range on it are read: they are of its type, but need not be
+// values that it may have, since nothing above 0 may well begin at 0.01.
+func boundOf(f *model.Field) *model.Field {
+	bound := *f
+	bound.Min, bound.Max, bound.Pattern, bound.Addressed = model.Null, model.Null, nil, false
+	return &bound
 }
 
 func cursorInto(place *string, text string) error {

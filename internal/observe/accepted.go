@@ -67,12 +67,13 @@ func (r *Recorder) acceptedFigures(ctx context.Context, w Window) *AcceptedFigur
 	defer r.mu.Unlock()
 	seconds := r.uptime()
 	if n, _ := w.seconds(); n > 0 {
-		spans := r.time.window(n)
-		seconds = r.time.length(spans).Seconds()
+		var spans []span
+		spans, seconds = r.window(n)
 		clear(r.scratch)
 		for _, s := range spans {
 			unpack(r.scratch, r.accepted.past.slots[s.tier][s.slot])
 		}
+		r.addOpen(r.accepted)
 	} else {
 		r.accepted.sum(r.scratch)
 	}

@@ -104,6 +104,35 @@ func TestRateCountsOnlyTheTimeThatWasCovered(t *testing.T) {
 	})
 }
 
+// What was asked for just now is there at once, and counted once when its second is over.
+func TestTheSecondThatIsNotOverIsCounted(t *testing.T) {
+	inTime(t, func(t *testing.T, m *model.Model, r *observe.Recorder) {
+		want := func(requests uint64, covered, rate float64) {
+			t.Helper()
+			for _, w := range []observe.Window{observe.Last10s, observe.Last1m, observe.Last1h} {
+				s := r.Snapshot(t.Context(), w)
+				if s.Total.Requests != requests || s.Reads[0].Requests != requests || s.Covered != covered || s.Total.Rate != rate {
+					t.Errorf("%s: %d requests in %v s at %v/s, want %d in %v s at %v/s", w, s.Total.Requests, s.Covered, s.Total.Rate, requests, covered, rate)
+				}
+			}
+		}
+		read := func(n int) {
+			for range n {
+				r.Read(m.Reads[0], engine.ReadSample{Outcome: cache.Hit, Total: time.Millisecond})
+			}
+		}
+		read(3)
+		pass(250 * time.Millisecond)
+		want(3, 1, 3)
+		pass(1250 * time.Millisecond)
+		want(3, 1.5, 2)
+		read(3)
+		want(6, 1.5, 4)
+		pass(500 * time.Millisecond)
+		want(6, 2, 3)
+	})
+}
+
 func TestOutcomesAgesAndErrorsAreCountedApart(t *testing.T) {
 	inTime(t, func(t *testing.T, m *model.Model, r *observe.Recorder) {
 		read := func(s engine.ReadSample) { s.Total = time.Millisecond; r.Read(m.Reads[0], s) }

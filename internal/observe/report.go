@@ -68,8 +68,7 @@ type lens struct {
 func (r *Recorder) report(w Window, uptime float64) report {
 	l := lens{seconds: uptime, chart: r.time.recent(w.chartTier(), ringLength)}
 	if n, _ := w.seconds(); n > 0 {
-		l.spans = r.time.window(n)
-		l.seconds = r.time.length(l.spans).Seconds()
+		l.spans, l.seconds = r.window(n)
 		if l.spans == nil {
 			l.spans = []span{}
 		}
@@ -106,6 +105,7 @@ func (r *Recorder) patternReport(name string, write bool, p *pattern, l lens) pa
 		for _, s := range l.spans {
 			unpack(r.scratch, p.past.slots[s.tier][s.slot])
 		}
+		r.addOpen(p)
 	}
 	rep := patternReport{Name: name, Write: write, Row: pack(nil, r.scratch), Trend: make([]uint64, 0, len(l.chart))}
 	for _, s := range l.chart {
@@ -127,7 +127,7 @@ func (b *business) report(l lens) businessReport {
 	}
 	rep.Window = rep.Total
 	if l.spans != nil {
-		rep.Window = 0
+		rep.Window = rep.Total - b.last // of the second that is not over yet
 		for _, s := range l.spans {
 			rep.Window += b.slots[s.tier][s.slot]
 		}

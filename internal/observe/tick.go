@@ -47,11 +47,7 @@ func (r *Recorder) patterns() []*pattern { return slices.Concat(r.reads, r.write
 // closeSecond stores what a pattern's cells grew by since the last tick, and adds it to r.merged.
 func (r *Recorder) closeSecond(p *pattern, slot int) {
 	h := &p.past
-	var before uint64
-	if h.last != nil {
-		before = h.last[sumLatency] + h.last[sumStore]
-	}
-	if p.quickSum() == before {
+	if p.quiet() {
 		h.clear(0, slot)
 		return
 	}
@@ -65,6 +61,37 @@ func (r *Recorder) closeSecond(p *pattern, slot int) {
 		h.last[i] = n
 	}
 	h.put(0, slot, r.scratch)
+}
+
+// quiet tells whether nothing was counted for a pattern since the last tick.
+func (p *pattern) quiet() bool {
+	var before uint64
+	if last := p.past.last; last != nil {
+		before = last[sumLatency] + last[sumStore]
+	}
+	return p.quickSum() == before
+}
+
+// addOpen adds to r.scratch what a pattern's cells grew by since the last tick: the second that is not
+// over yet. The caller holds the lock.
+func (r *Recorder) addOpen(p *pattern) {
+	if p.quiet() {
+		return
+	}
+	p.sum(r.merged)
+	for i, n := range r.merged {
+		r.scratch[i] += n
+		if p.past.last != nil {
+			r.scratch[i] -= p.past.last[i]
+		}
+	}
+}
+
+// window gives the intervals of the last n seconds, and how many they cover, with the one that is not
+// over yet: a second at least, or one request just after the start would be a high rate.
+func (r *Recorder) window(n int) ([]span, float64) {
+	spans := r.time.window(n)
+	return spans, max(1, (r.time.length(spans) + time.Since(r.time.closed)).Seconds())
 }
 
 // closeLonger makes the interval of a tier from those of the tier below it.

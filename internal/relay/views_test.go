@@ -169,6 +169,7 @@ func TestAViewWithAnotherDefinitionIsMadeAnew(t *testing.T) {
 		changed := `
 views:
   by_place: {from: thing, by: place, fields: [color, price], where: {color: red}}
+  at_place: {from: thing, by: {spot: = row.place}, fields: [color, price]}
   paths:    {from: by_place, by: color, fold: {things: count, spent: {sum: price}}}
   idle:     {from: thing, by: color, where: {n: [= null, 3]}, fields: [price]}
   warm:     {from: thing, by: color, key: [at], where: {color: [red, green]}}

@@ -46,6 +46,7 @@ reads:
 const worldViews = `
 views:
   by_place: {from: thing, by: place, fields: [color, price]}
+  at_place: {from: thing, by: {spot: = row.place}, fields: [color, price]}
   warm:     {from: thing, by: color, key: [at], where: {color: [red, green]}}
   days:
     from: thing
@@ -259,7 +260,7 @@ func (w *world) want(view string) []string {
 			id, color, place, n, price, ratio, at := text(t[1]), t[2].Text(), t[3], t[4], t[5], t[6], t[7]
 			group := ""
 			switch view {
-			case "by_place":
+			case "by_place", "at_place":
 				if there(place) {
 					lines = append(lines, strings.Join([]string{place.Text(), owner, id, color, text(price)}, " "))
 				}

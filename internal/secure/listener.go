@@ -5,15 +5,21 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/partita-dev/partita/internal/conns"
 )
 
-// A handshake has this long, and so many may be under way. Further callers wait to be accepted.
+// A handshake has this long, and so many may be under way, of them so many from one address, as
+// conns.Origin has it: who opens connections and says nothing takes the room of its own address. Further
+// ones wait, for as long as a handshake has, and are closed then.
 const (
 	handshakeTime  = 5 * time.Second
 	mostHandshakes = 512
+	mostOfAddress  = mostHandshakes / 4
 )
 
 // Listener gives connections whose handshake is done: *tls.Conn for those that speak HTTP/2, which
@@ -24,11 +30,19 @@ type Listener struct {
 	ready  chan accepted
 	slots  chan struct{}
 	closed chan struct{}
+	within time.Duration // of a handshake, and of the wait for it
 
 	mu    sync.Mutex
 	shut  bool
 	under map[net.Conn]struct{} // handshakes
+	from  map[netip.Prefix]*share
 	work  sync.WaitGroup
+}
+
+// share is the room of one address.
+type share struct {
+	slots chan struct{}
+	users int // connections that have a slot or wait for one
 }
 
 type accepted struct {
@@ -51,9 +65,12 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 }
 
 // Listen puts TLS before a listener. The handshakes go on until Close.
-func (k *Keys) Listen(l net.Listener) *Listener {
+func (k *Keys) Listen(l net.Listener) *Listener { return k.listen(l, handshakeTime) }
+
+func (k *Keys) listen(l net.Listener, within time.Duration) *Listener {
 	s := &Listener{
-		Listener: l, ready: make(chan accepted), slots: make(chan struct{}, mostHandshakes), closed: make(chan struct{}), under: map[net.Conn]struct{}{},
+		Listener: l, ready: make(chan accepted), slots: make(chan struct{}, mostHandshakes), closed: make(chan struct{}), within: within,
+		under: map[net.Conn]struct{}{}, from: map[netip.Prefix]*share{},
 		config: &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: k.config},
 	}
 	s.work.Go(s.run)
@@ -88,24 +105,69 @@ func (l *Listener) Close() error {
 
 func (l *Listener) run() {
 	for {
-		select {
-		case l.slots <- struct{}{}:
-		case <-l.closed:
-			return
-		}
 		raw, err := l.Listener.Accept()
 		if err == nil {
-			l.work.Go(func() {
-				defer func() { <-l.slots }()
-				l.shake(raw)
-			})
+			l.work.Go(func() { l.take(raw) })
 			continue
 		}
-		<-l.slots
 		l.give(nil, err)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+	}
+}
+
+// take does one handshake when there is room for it.
+func (l *Listener) take(raw net.Conn) {
+	own := conns.Origin(raw.RemoteAddr())
+	limit := time.NewTimer(l.within)
+	defer limit.Stop()
+	if own.IsValid() {
+		s := l.join(own)
+		defer l.part(own, s)
+		if !l.enter(s.slots, limit.C) {
+			_ = raw.Close() // nothing was asked for yet
+			return
+		}
+		defer func() { <-s.slots }()
+	}
+	if !l.enter(l.slots, limit.C) {
+		_ = raw.Close() // nothing was asked for yet
+		return
+	}
+	defer func() { <-l.slots }()
+	l.shake(raw)
+}
+
+// enter waits for a slot; false where there is none in time, or the listener ends.
+func (l *Listener) enter(slots chan struct{}, limit <-chan time.Time) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-limit:
+	case <-l.closed:
+	}
+	return false
+}
+
+// join gives the share of an address, until part.
+func (l *Listener) join(from netip.Prefix) *share {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.from[from]
+	if s == nil {
+		s = &share{slots: make(chan struct{}, mostOfAddress)}
+		l.from[from] = s
+	}
+	s.users++
+	return s
+}
+
+func (l *Listener) part(from netip.Prefix, s *share) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.users--; s.users == 0 {
+		delete(l.from, from)
 	}
 }
 
@@ -121,7 +183,7 @@ func (l *Listener) shake(raw net.Conn) {
 	l.mu.Unlock()
 
 	c := tls.Server(raw, l.config)
-	err := raw.SetDeadline(time.Now().Add(handshakeTime))
+	err := raw.SetDeadline(time.Now().Add(l.within))
 	if err == nil {
 		err = c.Handshake()
 	}

@@ -2,6 +2,7 @@ package secure_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/pem"
 	"io"
 	"log/slog"
@@ -137,6 +138,61 @@ func TestUnfinishedHandshakes(t *testing.T) {
 		if _, err := io.ReadAll(c); err != nil && strings.Contains(err.Error(), "timeout") {
 			t.Error(err)
 		}
+	}
+}
+
+// Who opens connections and says nothing takes no room from callers at other addresses, and later
+// callers at its own come in when one of those has gone.
+func TestHandshakesAreSharedOutByAddress(t *testing.T) {
+	ca := certtest.New(t)
+	pair := ca.Issue(t, "server", time.Hour)
+	keys, err := secure.Load(secure.Files{Cert: pair.Cert, Key: pair.Key}, "Config.TLS", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := secure.ListenFor(keys, inner, time.Hour)
+	silent := make([]net.Conn, secure.Most+1)
+	for i := range silent {
+		if silent[i], err = net.Dial("tcp", inner.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		defer silent[i].Close()
+	}
+	call := func(from string) <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			raw, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext(t.Context(), "tcp", inner.Addr().String())
+			if err == nil {
+				defer raw.Close()
+				err = tls.Client(raw, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(t.Context()) //nolint:gosec // it is about waiting
+			}
+			done <- err
+		}()
+		return done
+	}
+	accept := func(done <-chan error) {
+		t.Helper()
+		c, err := l.Accept()
+		if err == nil {
+			defer c.Close()
+			err = <-done
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	accept(call("127.0.0.2"))
+	late := call("127.0.0.1")
+	for _, c := range silent {
+		c.Close()
+	}
+	accept(late)
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

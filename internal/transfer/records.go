@@ -115,9 +115,22 @@ func (s *records) next() (record, error) {
 			rec.args, rec.err = s.row(string(text))
 		} else {
 			rec.args, rec.err = model.DecodeArgs(s.inputs, text)
+			rec.err = ofALine(rec.err)
 		}
 		return rec, nil
 	}
+}
+
+// ofALine speaks of a line where the fault of a whole object speaks of a body.
+func ofALine(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Details) > 1 {
+		return err
+	}
+	if rest, ok := strings.CutPrefix(f.Message, "The body "); ok {
+		return &fault.Error{Code: f.Code, Message: "the line " + rest, Cause: f.Cause}
+	}
+	return err
 }
 
 // text gives the next record without its line end; it is valid until the next call.
@@ -189,11 +202,9 @@ func parseCell(f *model.Field, text string) (model.Value, error) {
 	if text != "" {
 		return f.Parse(text)
 	}
-	v := model.String("")
-	if f.Type.Kind == model.KindBytes {
-		v = model.Bytes("")
-	}
-	return v, f.Check(v)
+	given := *f
+	given.Type.Null = false // quoted, it is not null
+	return given.Parse(text)
 }
 
 // detailsOf gives the details of a fault; one without any is its own.

@@ -160,10 +160,26 @@ func TestRefusedRowsAreListedByLine(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	for i, line := range strings.Split(strings.TrimSpace(refused), "\n") {
-		start := []string{"3: another row holds this code", "4: another row with this key", "6: code", "7: ", "8: "}[i]
+		start := []string{"3: another row holds this code", "4: another row with this key", "6: code", "7: ", "8: the line is not valid JSON"}[i]
 		if !strings.HasPrefix(line, start) {
 			t.Errorf("want %q, got %q", start, line)
 		}
+	}
+}
+
+// A quoted cell without text is the empty string: what cannot be one says what it wants.
+func TestEmptyCellsInQuotes(t *testing.T) {
+	m := parse(t)
+	s := openStore(t, m)
+	_, refused := load(t, m, s, "thing", transfer.CSV,
+		"owner,id,day,word,count,at,doc\na,00000000-0000-4000-8000-000000000001,2026-02-28,\"\",\"\",\"\",\"\"\n")
+	for _, want := range []string{"count: must be an integer, such as 42", "at: must be a time by RFC 3339", "doc: "} {
+		if !strings.Contains(refused, want) {
+			t.Errorf("%q is not told in %s", want, refused)
+		}
+	}
+	if strings.Contains(refused, "word") || strings.Contains(refused, "string") {
+		t.Errorf("told: %s", refused)
 	}
 }
 

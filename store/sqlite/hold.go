@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"github.com/partita-dev/partita/store"
 )
 
 // heldError says that another process has the store.
@@ -12,6 +14,9 @@ type heldError struct{ path string }
 func (e *heldError) Error() string {
 	return fmt.Sprintf("the store %s is open in another process; stop that one first, or give this one a folder of its own", e.path)
 }
+
+// Unwrap gives what stores of all kinds say so.
+func (e *heldError) Unwrap() error { return store.ErrHeld }
 
 // Hold takes the store of a folder, so that no service can open it until release is called, without
 // opening it. ok is false where one has it open.
@@ -28,7 +33,7 @@ func Hold(dir string) (release func() error, ok bool, err error) {
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.close())
 	}
-	if _, held := errors.AsType[*heldError](err); held {
+	if errors.Is(err, store.ErrHeld) {
 		err = nil
 	}
 	return nil, false, err

@@ -57,10 +57,12 @@ export function makePlot({ title, note = '', show, log = false, bars = false }) 
       const marks = []
       for (const v of scale?.ticks ?? []) marks.push(s('line', { class: 'rule', x1: left, x2: right, y1: y(v), y2: y(v) }), s('text', { class: 'tick end', x: left - 8, y: y(v) + 4 }, bare(show(v))))
       marks.push(s('line', { class: 'rule', x1: left, x2: right, y1: low, y2: low }))
-      const times = Math.max(2, Math.min(6, Math.floor((right - left) / 110)))
-      for (let k = 0; k <= times; k++) {
-        const t = new Date(end.getTime() - (1 - k / times) * steps * step * 1000)
-        marks.push(s('text', { class: 'tick ' + (k === 0 ? '' : k === times ? 'end' : 'middle'), x: left + (k / times) * (right - left), y: tall - 6 }, clock(t, step)))
+      const span = steps * step * 1000
+      for (const t of roundTimes(end.getTime() - span, end.getTime(), Math.max(2, Math.min(7, Math.floor((right - left) / 80))))) {
+        const at = right - ((end.getTime() - t) / span) * (right - left)
+        const text = minute(new Date(t), step)
+        marks.push(s('line', { class: 'rule', x1: at, x2: at, y1: low, y2: low + 4 }))
+        if (at + text.length * 3.5 < w) marks.push(s('text', { class: 'tick middle', x: at, y: tall - 6 }, text))
       }
       if (!scale) marks.push(s('text', { class: 'tick middle', x: (left + right) / 2, y: tall / 2 }, 'nothing in this time'))
       const shapes = !scale ? [] : bars ? stacked(series, n, x, y, low, (right - left) / steps) : series.map((l) => s('path', { class: 'line ' + l.kind, d: track(l.values, x, y) }))
@@ -120,7 +122,21 @@ function logarithmic(values) {
 // bare takes the zeros from behind a number of the scale.
 const bare = (text) => text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '')
 
-function clock(t, step) {
-  const text = t.toLocaleTimeString('en-GB', step < 60 ? {} : { hour: '2-digit', minute: '2-digit' })
+// roundTimes gives the times of a clock's face between two, in milliseconds, as many as there is room
+// for: whole minutes, or five of them, or hours.
+function roundTimes(from, to, most) {
+  const by = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720].map((m) => m * 60000).find((d) => (to - from) / d <= most) ?? 86400000
+  const zone = new Date(to).getTimezoneOffset() * 60000
+  const list = []
+  for (let t = Math.ceil((from - zone) / by) * by + zone; t <= to; t += by) list.push(t)
+  return list
+}
+
+function clock(t, step) { return dated(t, step, t.toLocaleTimeString('en-GB', step < 60 ? {} : { hour: '2-digit', minute: '2-digit' })) }
+
+function minute(t, step) { return dated(t, step, t.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) }
+
+// dated puts the day before a time of a long range, where that is not today.
+function dated(t, step, text) {
   return t.toDateString() === new Date().toDateString() || step < 360 ? text : t.toLocaleDateString('en-GB', { weekday: 'short' }) + ' ' + text
 }
