@@ -54,7 +54,10 @@ type result struct {
 		Drill, Why string
 		Seed       uint64
 		Earlier    []string
-		Promises   []struct{ Promise, Bound, Figure, Verdict string }
+		Promises   []struct {
+			Promise, Bound, Figure, Verdict string
+			Details                         []string
+		}
 	}
 }
 
@@ -124,6 +127,7 @@ func (r *result) text(wanted int) (string, bool) {
 					verdict = "broken"
 				}
 				details = append(details, fmt.Sprintf("%s: %s; promised: %s", p.Promise, p.Figure, p.Bound))
+				details = append(details, p.Details...)
 			}
 		}
 		fine = fine && verdict == "kept"
