@@ -86,17 +86,22 @@ func (d *Door) heed(out *os.File) {
 	var b [1]byte
 	for {
 		_, err := out.Read(b[:])
-		asked := d.pump.asked.Swap(0)
-		late := err == nil && asked > 0 && d.many() && time.Now().UnixNano()-asked > int64(longLine)
-		d.backlog.Store(err == nil && (late || d.held.Load() > 0 && d.backlog.Load()))
-		if d.held.Load() > 0 {
-			d.mu.Lock()
-			d.callLocked(time.Now())
-			d.mu.Unlock()
-		}
+		d.allRead(err == nil)
 		if err != nil {
 			return
 		}
+	}
+}
+
+// allRead says that all is read that had arrived when it was asked for last. more: it can be asked for again.
+func (d *Door) allRead(more bool) {
+	asked := d.pump.asked.Swap(0)
+	late := more && asked > 0 && d.many() && time.Now().UnixNano()-asked > int64(longLine)
+	d.backlog.Store(more && (late || d.held.Load() > 0 && d.backlog.Load()))
+	if d.held.Load() > 0 {
+		d.mu.Lock()
+		d.callLocked(time.Now())
+		d.mu.Unlock()
 	}
 }
 

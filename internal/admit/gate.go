@@ -24,7 +24,7 @@ type GateConfig struct {
 
 // Gate stands before what is scarce: it lets in as much at once as gets something done, and makes the
 // others wait in an order. Critical ones come first and bulk comes last; among those of one priority,
-// the partition that has the least inside. When more comes than can be done, the newest come first,
+// the partition that has the least inside. When more comes than can be done and the line is long, the newest come first,
 // and those who wait for long are refused.
 //
 // A Gate is safe for concurrent use. While nobody has to wait, it takes no lock.
@@ -275,7 +275,7 @@ func (p *Pass) abandon() {
 
 // call lets in those whose turn it is, as far as there is room, and says how many. The lock is held.
 func (g *Gate) call(now time.Time) (called int) {
-	newest := g.standing(now)
+	newest := g.standing(now) && !g.soon()
 	for g.waiting.Load() > 0 {
 		w := g.turn(newest)
 		if w == nil || !g.take(w.lane.priority, w.weight) {
@@ -291,6 +291,14 @@ func (g *Gate) call(now time.Time) (called int) {
 		called++
 	}
 	return called
+}
+
+// soon tells whether the line is so short that its last is let in long before it is refused, as it is where the Door
+// holds the others. Then the oldest come first, each after as long as any other: with the newest first, those at the
+// bottom of a line that is never empty are let in after nearly as long as somebody waits at all.
+func (g *Gate) soon() bool {
+	service := g.service.Load()
+	return service > 0 && g.waiting.Load()*service <= int64(shortPatience/2)*g.limit.Load()
 }
 
 // turn gives who comes next.

@@ -109,6 +109,37 @@ func TestTheNewestComeFirstWhenMoreComesThanCanBeDone(t *testing.T) {
 	})
 }
 
+// Where the Door holds the others, a line is short but never empty: then everybody in it comes soon.
+func TestNobodyIsLeftAtTheBottomOfAShortLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(GateConfig{Initial: 8, Least: 8, Most: 8})
+		const each, line = 10 * time.Millisecond, 4
+		end := time.Now().Add(3 * time.Second)
+		var longest, refused atomic.Int64
+		var work sync.WaitGroup
+		for range g.limit.Load() + line {
+			work.Go(func() {
+				for time.Now().Before(end) {
+					p, err := g.Enter(t.Context(), Ask{Priority: model.Normal, Partition: partition(1)})
+					if err != nil {
+						refused.Add(1)
+						continue
+					}
+					if time.Until(end) < time.Second { // it is known how long one takes
+						longest.Store(max(longest.Load(), int64(p.Wait())))
+					}
+					time.Sleep(each)
+					p.Leave()
+				}
+			})
+		}
+		work.Wait()
+		if got := time.Duration(longest.Load()); got > 2*each || refused.Load() > 0 {
+			t.Errorf("somebody waited for %v behind %d, where one takes %v; %d were refused", got, line, each, refused.Load())
+		}
+	})
+}
+
 func TestWhoCannotMakeItIsNotLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, free := full(t, 2)

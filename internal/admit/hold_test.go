@@ -1,0 +1,182 @@
+package admit
+
+import (
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/partita-dev/partita/model"
+)
+
+// crowdedDoor makes a Door that reads all that has arrived before it lets anybody go on; few may be looked at then. Who calls
+// allRead says that all is read.
+func crowdedDoor(t *testing.T, few int64) *Door {
+	t.Helper()
+	m, err := model.Parse("hints.yaml", []byte(hints), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := NewDoor(DoorConfig{Model: m})
+	d.few = few
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); out.Close() })
+	d.pump.in = in
+	d.backlog.Store(true)
+	return d
+}
+
+// visitors are those who came to a Door.
+type visitors struct {
+	d    *Door
+	mu   sync.Mutex
+	in   []string // who was let in, in that order
+	out  []string // who was refused
+	conn map[string]*Conn
+	all  sync.WaitGroup
+}
+
+// come lets somebody come who asks for a target, and stay inside until go is called.
+func (v *visitors) come(t *testing.T, name, target string) {
+	v.all.Go(func() {
+		c, in := v.d.Stream(t.Context(), "GET", target, "127.0.0.1:1")
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if !in {
+			v.out = append(v.out, name)
+			return
+		}
+		v.in = append(v.in, name)
+		if v.conn == nil {
+			v.conn = map[string]*Conn{}
+		}
+		v.conn[name] = c
+	})
+	synctest.Wait()
+}
+
+// leave lets those go who are inside, in one go each, and says how many were.
+func (v *visitors) leave() int {
+	v.mu.Lock()
+	inside := v.conn
+	v.conn = nil
+	v.mu.Unlock()
+	for _, c := range inside {
+		c.Idle()
+	}
+	return len(inside)
+}
+
+const (
+	plainTarget  = "/v1/ring/red/1"
+	urgentTarget = "/readyz"
+)
+
+func TestAllIsReadFirstAndAFewGoOnByTheirOrder(t *testing.T) {
+	d := crowdedDoor(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			v.come(t, name, plainTarget)
+		}
+		v.come(t, "urgent", urgentTarget)
+		if len(v.in) != 0 || d.held.Load() != 6 {
+			t.Fatalf("%v are in and %d held, before all is read", v.in, d.held.Load())
+		}
+		most, rounds := 0, 0
+		for d.held.Load() > 0 && rounds < 10 {
+			d.allRead(true)
+			synctest.Wait()
+			most, rounds = max(most, v.leave()), rounds+1
+		}
+		v.all.Wait()
+		if most > 2 || len(v.in) != 6 || len(v.out) != 0 {
+			t.Errorf("%d at the same time; in %v, refused %v", most, v.in, v.out)
+		}
+		if v.in[0] != "urgent" && v.in[1] != "urgent" {
+			t.Errorf("what is critical was not among the first two: %v", v.in)
+		}
+		d.allRead(true)
+		if d.backlog.Load() {
+			t.Error("with nobody left, all is read first still")
+		}
+		if d.inside.Load() != 0 || d.all.oldest != nil {
+			t.Errorf("%d are inside, of none", d.inside.Load())
+		}
+	})
+}
+
+// One who is inside and waits for something else makes room for another, as one does who was answered.
+func TestWhoStepsAsideMakesRoomForThoseWhoWereRead(t *testing.T) {
+	d := crowdedDoor(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		v.come(t, "a", plainTarget)
+		v.come(t, "b", plainTarget)
+		d.allRead(true)
+		synctest.Wait()
+		d.allRead(true)
+		synctest.Wait()
+		if len(v.in) != 1 {
+			t.Fatalf("in %v, with room for one", v.in)
+		}
+		v.conn[v.in[0]].Aside()
+		d.allRead(true)
+		v.all.Wait()
+		if len(v.in) != 2 {
+			t.Errorf("in %v", v.in)
+		}
+		v.leave()
+	})
+}
+
+// Who finds no room is refused in the end, and all the sooner once callers were found to have gone.
+func TestRequestsAreHeldForLessTimeWhileCallersGiveUp(t *testing.T) {
+	held := func(gone int) (longest time.Duration) {
+		d := crowdedDoor(t, 0)
+		synctest.Test(t, func(t *testing.T) {
+			for range gone {
+				d.missed()
+				d.missed() // at the same moment: that says nothing more
+				time.Sleep(goneEvery)
+			}
+			at := time.Now()
+			v := &visitors{d: d}
+			v.come(t, "a", plainTarget)
+			v.all.Wait()
+			longest = time.Since(at)
+			if len(v.out) != 1 {
+				t.Errorf("in %v, though there is no room", v.in)
+			}
+		})
+		return longest
+	}
+	patient, once, often := held(0), held(1), held(100)
+	if patient > shortHold || once >= patient || often >= once || often > leastHold+2*ageEvery {
+		t.Errorf("held for %v; after one had gone for %v; after many had for %v", patient, once, often)
+	}
+}
+
+// They may be patient again: the time grows while nobody is found to have gone.
+func TestRequestsAreHeldForLongAgainWhenNobodyGivesUp(t *testing.T) {
+	d := crowdedDoor(t, 0)
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			d.missed()
+			time.Sleep(goneEvery)
+		}
+		v := &visitors{d: d}
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+			v.come(t, "", plainTarget)
+			time.Sleep(100 * time.Millisecond)
+		}
+		v.all.Wait()
+		if d.short != shortHold {
+			t.Errorf("after ten seconds they are held for %v, not %v", d.short, shortHold)
+		}
+	})
+}
