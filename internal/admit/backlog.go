@@ -19,6 +19,7 @@ const (
 	watchEvery = 5 * time.Millisecond
 	watchIdle  = 50 * time.Millisecond // while no requests come
 	longLine   = 5 * time.Millisecond  // some hundred requests
+	endless    = 2 * longLine          // then some go on before all is read
 )
 
 // pump calls those who are held when all that has arrived is read.
@@ -42,6 +43,13 @@ func (d *Door) pumped() bool {
 		return false
 	}
 	return d.inside.Load() >= d.room() || d.pump.ask()
+}
+
+// endless tells whether a call has been on its way for so long that all that arrives may never be read: to read it
+// takes all that processors can do, of which nobody has an answer.
+func (p *pump) endless(now time.Time) bool {
+	asked := p.asked.Load()
+	return asked > 0 && now.UnixNano()-asked > int64(endless)
 }
 
 // Watch measures how long it takes until what has arrived is read, until ctx ends.

@@ -196,7 +196,7 @@ func (d *Door) age() {
 		d.remove(h, Full)
 		h.answer <- false
 	}
-	if !d.pumped() {
+	if !d.pumped() || d.pump.endless(now) {
 		d.callLocked(now)
 	}
 	time.AfterFunc(ageEvery, d.age)

@@ -110,6 +110,28 @@ func TestAllIsReadFirstAndAFewGoOnByTheirOrder(t *testing.T) {
 	})
 }
 
+// Where to read all that arrives takes all the time there is, a few go on nevertheless.
+func TestSomeGoOnThoughAllIsNeverRead(t *testing.T) {
+	d := crowdedDoor(t, 2)
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			v.come(t, name, plainTarget)
+		}
+		for range 3 {
+			time.Sleep(2 * endless)
+			synctest.Wait()
+			if n := v.leave(); n > 2 {
+				t.Errorf("%d are inside at the same time", n)
+			}
+		}
+		v.all.Wait()
+		if len(v.in) != 5 || len(v.out) != 0 {
+			t.Errorf("in %v, refused %v", v.in, v.out)
+		}
+	})
+}
+
 // One who is inside and waits for something else makes room for another, as one does who was answered.
 func TestWhoStepsAsideMakesRoomForThoseWhoWereRead(t *testing.T) {
 	d := crowdedDoor(t, 1)
