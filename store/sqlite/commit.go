@@ -58,8 +58,11 @@ func (s *Store) commit(group *store.Group, items []store.Item) {
 
 func (s *Store) fail(items []store.Item, err error) {
 	for _, it := range items {
-		unknown := it.Write.Result.Unknown
-		it.Write.Result = store.WriteResult{Err: err, Unknown: unknown}
+		if it.Write.Result.Unknown {
+			it.Write.Result = store.WriteResult{Err: doubtFault(err), Unknown: true}
+		} else {
+			it.Write.Result = store.WriteResult{Err: err}
+		}
 	}
 }
 

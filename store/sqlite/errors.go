@@ -40,6 +40,11 @@ func brokenFault(cause error) error {
 	return fault.Wrap(fault.Unavailable, cause, "The store stopped after a failure of its disk and takes no more writes until it is started again.")
 }
 
+// doubtFault is what a write is told of which the disk may have everything.
+func doubtFault(cause error) error {
+	return fault.Wrap(fault.Deadline, cause, "The disk failed while the store was storing this; whether it was stored is known when the store is started again. Ask again then with the same Idempotency-Key.")
+}
+
 // fatal tells whether a failed write means that the file must not be trusted any more: what was
 // handed to the disk may be there or not. A full disk and a lock held by another program are not.
 func fatal(err error) bool {

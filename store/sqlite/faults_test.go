@@ -105,7 +105,7 @@ func TestFailedSync(t *testing.T) {
 		return nil
 	})
 	r := put1(s, "2")
-	if fault.CodeOf(r.Err) != fault.Unavailable || !r.Unknown {
+	if fault.CodeOf(r.Err) != fault.Deadline || !r.Unknown {
 		t.Fatalf("a write whose sync failed gives %+v", r)
 	}
 	<-s.Broken()
