@@ -49,35 +49,13 @@ func TestNodesSpeakTLSToWhatTheyStandOn(t *testing.T) {
 	busURL := fmt.Sprintf("tls://me:of%%20the%%20bus@%s", bus.Addr())
 	cacheURL := fmt.Sprintf("rediss://127.0.0.1:%d", cachePort)
 
-	reasons := func(p *process) []string {
-		res, err := http.Get(p.base + "/readyz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		var ready struct{ Reasons []string }
-		if text, err := io.ReadAll(res.Body); err != nil || json.Unmarshal(text, &ready) != nil {
-			t.Fatalf("%v %s", err, text)
-		}
-		return ready.Reasons
-	}
 	stranger := &process{Source: places, Dir: t.TempDir(), Store: database + "?sslmode=require", Bus: []string{busURL}, Cache: cacheURL, Node: "stranger"}
 	stranger.start(t)
-	if said := reasons(stranger); len(said) < 2 {
-		t.Errorf("who trusts nobody is connected; it says %q", said)
-	}
+	awaitReasons(t, stranger, func(said []string) bool { return len(said) >= 2 }) // bus and cache: who trusts nobody is not connected
 	t.Setenv("SSL_CERT_FILE", ca.File)
 	p := &process{Source: places, Dir: t.TempDir(), Store: database + "?sslmode=verify-full&sslrootcert=" + ca.File, Bus: []string{busURL}, Cache: cacheURL, Node: "encrypted"}
 	p.start(t)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // that all is connected has no signal here
-		said := reasons(p)
-		if len(said) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it says %q", said)
-		}
-	}
+	awaitReasons(t, p, func(said []string) bool { return len(said) == 0 })
 	res, err := http.Post(p.base+"/v1/count", "application/json", strings.NewReader(`{"place_id":"p","n":1}`))
 	if err != nil {
 		t.Fatal(err)
@@ -118,4 +96,28 @@ func encryptedPostgres(t *testing.T, pair certtest.Pair) string {
 		}
 	}
 	return s.URL("postgres")
+}
+
+// awaitReasons waits until a node says the right things of why it is not ready, or not wholly; there is no signal for
+// that here.
+func awaitReasons(t *testing.T, p *process, right func(said []string) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get(p.base + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ready struct{ Reasons []string }
+		text, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || json.Unmarshal(text, &ready) != nil {
+			t.Fatalf("%v %s", err, text)
+		}
+		if right(ready.Reasons) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it says %q", ready.Reasons)
+		}
+	}
 }
