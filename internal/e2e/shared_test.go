@@ -43,6 +43,7 @@ func (f *fleet) sharing(t *testing.T, want observe.State) {
 // over: one node loads it, the others take it from the cache that they share, and say so.
 func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 	f, _ := startSharing(t, 1, 5*time.Second)
+	took := map[int]bool{} // nodes that took an answer from the shared cache
 	for n := 1; n <= 5; n++ {
 		if a := f.nodes[0].ask(t.Context(), "POST", "/v1/count", fmt.Sprintf(`{"place_id":"p","n":%d}`, n)); a.status >= 300 {
 			t.Fatal(a.status, a.body.String())
@@ -71,7 +72,7 @@ func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 					t.Errorf("answered %d %s", a.status, a.body.String())
 				}
 				if strings.Contains(status, "shared; hit") {
-					shared[node] = true
+					shared[node], took[node] = true, true
 					if a.header.Get("Age") == "" {
 						t.Errorf("an answer without its age: %s", status)
 					}
@@ -88,8 +89,8 @@ func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 			t.Errorf("the answer was loaded %d times, and %d nodes took it from the shared cache", loads, len(shared))
 		}
 	}
-	for _, n := range f.nodes {
-		if s := status(t, n); s.Shared == nil || s.Shared.Hits == 0 || s.Shared.P99 <= 0 {
+	for i, n := range f.nodes { // one node may have been the one to load each time
+		if s := status(t, n); s.Shared == nil || s.Shared.Hits > 0 != took[i] || s.Shared.P99 <= 0 {
 			t.Errorf("the status does not show the shared cache: %+v", s.Shared)
 		}
 	}
