@@ -81,7 +81,8 @@ type Conn struct {
 	early bool          // requests were answered or refused here nevertheless
 	put   time.Duration // by which the limits of the first one that it was given are put off
 	fresh bool          // what comes next is the beginning of a request
-	led   bool          // but for what net/http has of it already, one byte mostly
+	timed bool          // its time has begun
+	led   bool          // it is the beginning but for what net/http has of it already, one byte mostly
 	room  int           // for the beginning of a request, where net/http has nothing of it
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
@@ -209,8 +210,13 @@ func (c *Conn) handOver(n int) (int, error) {
 	return n, nil
 }
 
-// SetReadDeadline implements net.Conn.
+// SetReadDeadline implements net.Conn. net/http sets one before it waits for a request, and another when the request has
+// come. Where nothing was read in between, the request came with the one before: what is read from now on is the rest of
+// it, which may look like a request.
 func (c *Conn) SetReadDeadline(t time.Time) error {
+	if c.fresh {
+		c.fresh, c.timed = !c.timed, true
+	}
 	if c.put > 0 && !t.IsZero() {
 		t = t.Add(c.put)
 	}
@@ -282,7 +288,7 @@ func (c *Conn) idle() {
 	if c.stream {
 		c.door.streams.Add(-1)
 	}
-	c.fresh, c.held, c.refused = true, 0, time.Time{}
+	c.fresh, c.timed, c.held, c.refused = true, false, 0, time.Time{}
 }
 
 // Close closes the connection, also where its request is held. One whose request is being answered directly is

@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +14,9 @@ func TestTheRestOfARequestIsNotTakenForOne(t *testing.T) {
 	s.want(201, "POST", "/v1/ring", ring)
 	s.want(200, "GET", "/v1/facade/h", "")
 	const first, rest = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/facade/h HTTP/1.1\r\nHost: x\r\n\r\n"
-	for _, begun := range []string{"X", "XY", "XYZ"} {
+	const line = "POST /v1/ring HTTP/1.1\r\n"
+	head := fmt.Sprintf(line+"Host: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(rest))
+	for _, begun := range []string{"X", "XY", "XYZ", "POST ", line, line + "Host: x\r\n", head, strings.Replace(head, "\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n", 1)} {
 		told := func(address string) string {
 			c, r := s.known(address)
 			defer c.Close()
