@@ -16,6 +16,7 @@ import (
 
 // Batch is what the changes of some partitions lead to, until all of it is durable.
 type Batch struct {
+	Shard  Shard          // whose changes these are
 	Writes []*store.Write // in the order in which they were added; Commit keeps it per partition
 	names  map[string]any // used in Follow only, but for reading
 
@@ -109,7 +110,7 @@ func (r *Relay) fetch(ctx context.Context, lags []store.Lag, known *recent) []fe
 // batch relays some changes of each partition. whole is false where some are left. Partitions that
 // cannot go on are added to stopped; all others do.
 func (r *Relay) batch(ctx context.Context, shard int, lags []store.Lag, stopped map[store.Partition]stop) (whole bool, err error) {
-	b := &Batch{}
+	b := &Batch{Shard: r.shards[shard].shard}
 	whole = true
 	began := map[store.Partition]store.Lag{}
 	oldest := map[store.Partition]time.Time{}

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -25,7 +26,8 @@ func (v *viewsWait) Commit(ctx context.Context, ws ...*store.Write) {
 	v.Store.Commit(ctx, ws...)
 }
 
-// Who is told of an event does not wait for the views of the same change.
+// Who is told of an event does not wait for the views of the same change, told at once or by a job that was
+// kept; nor where that change is the first that the relay finds.
 func TestEventsDoNotWaitForViews(t *testing.T) {
 	const source = `
 service: s
@@ -38,14 +40,18 @@ reads: {days: {get: days, fresh: 1m}}
 writes: {sell: {insert: sale, input: [cents], emit: sold}}
 events: {sold: {data: [sale.id]}}
 `
-	told := make(chan struct{})
-	tell := sync.OnceFunc(func() { close(told) })
-	s := serveModel(t, source, options{
-		endpoints: []*relay.Endpoint{{Lane: "go:sold", Target: "On(sold)", Events: []string{"sold"}, Prompt: true,
-			Do: func(context.Context, *relay.Event, int) error { tell(); return nil }}},
-		wrap: func(s store.Store) store.Store { return &viewsWait{s, told} },
-	})
-	s.must("sell", `{"shop_id":"a","cents":250}`)
-	s.wait("the view has it", func() bool { return len(s.rows("days")) == 1 })
-	s.wait("all is settled", s.settled)
+	for _, prompt := range []bool{true, false} {
+		t.Run(fmt.Sprint("prompt ", prompt), func(t *testing.T) {
+			dir, told := t.TempDir(), make(chan struct{})
+			tell := sync.OnceFunc(func() { close(told) })
+			endpoints := []*relay.Endpoint{{Lane: "go:sold", Target: "On(sold)", Events: []string{"sold"}, Prompt: prompt,
+				Do: func(context.Context, *relay.Event, int) error { tell(); return nil }}}
+			s := serveModel(t, source, options{dir: dir, endpoints: endpoints, quiet: true})
+			s.must("sell", `{"shop_id":"a","cents":250}`)
+			s.halt()
+			s = serveModel(t, source, options{dir: dir, endpoints: endpoints, wrap: func(s store.Store) store.Store { return &viewsWait{s, told} }})
+			s.wait("the view has it", func() bool { return len(s.rows("days")) == 1 })
+			s.wait("all is settled", s.settled)
+		})
+	}
 }

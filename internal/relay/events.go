@@ -147,7 +147,8 @@ func (e *Events) Settle(ctx context.Context, b *Batch) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	d := e.desk(ShardOf(list[0].source.Family.Bucket(list[0].source.Value)))
+	d := e.desk(b.Shard.Index)
+	d.lease.Store(&b.Shard) // its first Turn may come only when the views of this batch are done
 	return d.take(ctx, r.jobs)
 }
 

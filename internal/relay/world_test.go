@@ -95,7 +95,7 @@ type unreliable struct {
 	store.Store
 	between func(what, partition string) error
 	busy    atomic.Bool // other things are happening
-	deaf    atomic.Bool // it does not note what was relayed
+	shut    atomic.Bool // it takes no writes
 }
 
 func (u *unreliable) interrupt(what, partition string) error {
@@ -107,6 +107,12 @@ func (u *unreliable) interrupt(what, partition string) error {
 }
 
 func (u *unreliable) Commit(ctx context.Context, ws ...*store.Write) {
+	if u.shut.Load() {
+		for _, w := range ws {
+			w.Result = store.WriteResult{Err: away}
+		}
+		return
+	}
 	if err := u.interrupt("before commit", ""); err != nil { // some were done, the others were not
 		half := ws[:len(ws)/2]
 		if len(half) > 0 {
@@ -121,9 +127,6 @@ func (u *unreliable) Commit(ctx context.Context, ws ...*store.Write) {
 }
 
 func (u *unreliable) Relayed(ctx context.Context, lags ...store.Lag) error {
-	if u.deaf.Load() {
-		return away
-	}
 	if err := u.interrupt("before relayed", ""); err != nil {
 		return err
 	}
