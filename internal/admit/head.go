@@ -42,44 +42,77 @@ func (d *Door) pattern(head []byte, led bool) *pattern {
 }
 
 // whollyRead tells whether b is exactly one request, from its first byte to its last, of a kind that can
-// be answered without any more of HTTP. What is not sure is left to net/http.
+// be answered without any more of HTTP. What is not sure is left to net/http, and so is what others may read in another
+// way: what a proxy takes for one request and the Door for two, or the other way round, is a way to slip somebody else's
+// answer to a caller.
 func whollyRead(b []byte) bool {
-	get := bytes.HasPrefix(b, []byte("GET /"))
-	if !get && !bytes.HasPrefix(b, []byte("POST /")) {
-		return false
+	line, fields, ok := bytes.Cut(b, []byte("\r\n"))
+	target, get := bytes.CutPrefix(line, []byte("GET /"))
+	if !get {
+		if target, ok = bytes.CutPrefix(line, []byte("POST /")); !ok {
+			return false
+		}
 	}
-	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
-	if !ok {
-		return false
-	}
-	line, fields, ok := bytes.Cut(head, []byte("\r\n"))
-	if !ok || !bytes.HasSuffix(line, []byte(" HTTP/1.1")) || bytes.IndexByte(head, 0) >= 0 {
+	if target, ok = bytes.CutSuffix(target, []byte(" HTTP/1.1")); !ok || bytes.IndexByte(target, ' ') >= 0 || !clean(target) {
 		return false
 	}
 	length := -1
-	for len(fields) > 0 {
+	for {
 		var field []byte
-		field, fields, _ = bytes.Cut(fields, []byte("\r\n"))
+		if field, fields, ok = bytes.Cut(fields, []byte("\r\n")); !ok {
+			return false
+		}
+		if len(field) == 0 {
+			break
+		}
 		name, value, ok := bytes.Cut(field, []byte(":"))
-		if !ok || len(name) == 0 || name[0] == ' ' || name[0] == '\t' || bytes.ContainsAny(field, "\r\n") {
+		if value = bytes.Trim(value, " \t"); !ok || !isName(name) || !clean(value) {
 			return false
 		}
 		switch {
 		case is(name, "content-length"):
-			n, err := strconv.Atoi(string(bytes.TrimSpace(value)))
-			if err != nil || n < 0 || length >= 0 {
+			n, err := strconv.ParseUint(string(value), 10, 31) // neither a sign nor anything else but digits
+			if err != nil || length >= 0 {
 				return false
 			}
-			length = n
-		case is(name, "transfer-encoding"), is(name, "expect"), is(name, "upgrade"), is(name, "connection") && !is(bytes.TrimSpace(value), "keep-alive"):
+			length = int(n)
+		case is(name, "transfer-encoding"), is(name, "expect"), is(name, "upgrade"), is(name, "connection") && !is(value, "keep-alive"):
 			return false
 		}
 	}
 	if get {
-		return length <= 0 && len(body) == 0
+		return length <= 0 && len(fields) == 0
 	}
-	return length == len(body)
+	return length == len(fields)
 }
+
+// isName tells whether b is the name of a field, of letters, digits and dashes.
+func isName(b []byte) bool {
+	for _, c := range b {
+		if !named[c] {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// clean tells whether b has no control characters.
+func clean(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// named are the characters of names.
+var named = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+	}
+	return t
+}()
 
 // is compares with a lower-case name.
 func is(b []byte, lower string) bool {

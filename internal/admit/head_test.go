@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/partita-dev/partita/model"
@@ -22,6 +24,12 @@ func FuzzWhollyRead(f *testing.F) {
 		"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}GET / HTTP/1.1\r\n\r\n",
 		"GET /v1/a HTTP/1.1\r\nHost: x\r\n Folded: y\r\n\r\n",
 		"GET /v1/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"GET /v1/a HTTP/1.1\nHost: x\n\nGET /v1/b HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}",
+		"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length : 9\r\n\r\n{}",
+		"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding : chunked\r\n\r\n{}",
+		"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding\x0b: chunked\r\n\r\n{}",
+		"GET /v1/a HTTP/1.0 HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		f.Add([]byte(s))
 	}
@@ -32,7 +40,17 @@ func FuzzWhollyRead(f *testing.F) {
 		r := bufio.NewReader(bytes.NewReader(b))
 		q, err := http.ReadRequest(r)
 		if err != nil {
-			return // net/http would answer 400 and close: no harm is done by a 503
+			line, _, _ := bytes.Cut(b, []byte("\r\n"))
+			target := bytes.Fields(line)[1]
+			if _, bad := url.ParseRequestURI(string(target)); bad == nil {
+				t.Errorf("%q cannot be read, and is answered with the connection kept: %v", b, err)
+			}
+			return // it is plain where the request ends, whatever it is for
+		}
+		for name := range q.Header {
+			if strings.ContainsAny(name, " \t\v\f") { // net/http's server refuses it later
+				t.Errorf("%q has a field that is named %q", b, name)
+			}
 		}
 		n, err := io.Copy(io.Discard, q.Body)
 		if err != nil || r.Buffered() != 0 {
