@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"io"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -161,7 +162,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if c.door.enter(c, b[:n]) {
 			if c.left() {
 				c.Aside()
-				return 0, net.ErrClosed
+				return 0, io.EOF // to which net/http says nothing
 			}
 			if done, err := c.answered(b[:n]); err != nil {
 				return 0, err
@@ -175,7 +176,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		if c.led || !whollyRead(b[:n]) {
 			if c.left() {
-				return 0, net.ErrClosed
+				return 0, io.EOF
 			}
 			c.door.marked.Add(1)
 			c.refuse.Store(true)

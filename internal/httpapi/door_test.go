@@ -268,3 +268,25 @@ func TestSlowBodiesTakeNoRoom(t *testing.T) {
 	b.answer <- struct{}{}
 	quick.want(200)
 }
+
+// One who has gone away while it was held is told nothing: that its first request was bad above all.
+func TestWhoGoesAwayBeforeItsFirstAnswerIsNotBlamed(t *testing.T) {
+	b := serveBehind(t, 8)
+	inside := b.full(10)
+	gone := b.caller()
+	gone.get("plain")
+	b.held(1)
+	if err := gone.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(30 * time.Millisecond) // so long that it is worth a look whether somebody is still there
+	for range inside {
+		b.answer <- struct{}{}
+	}
+	for _, c := range inside {
+		c.want(200)
+	}
+	if all, err := io.ReadAll(gone.r); len(all) > 0 || err != nil {
+		t.Errorf("%q, %v", all, err)
+	}
+}
