@@ -19,9 +19,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked lists goroutines of the cache that do not end within a second.
+// leaked lists goroutines of the cache that do not end within some seconds.
 func leaked() (left string) {
-	for end := time.Now().Add(time.Second); time.Now().Before(end); runtime.Gosched() {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
 		left = ""
 		stacks := make([]byte, 1<<20)
 		for g := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {

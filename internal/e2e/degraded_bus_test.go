@@ -51,7 +51,7 @@ func testBusAway(t *testing.T, how string) {
 		t.Fatal(err)
 	}
 	well := until(t, n, func(s observe.Snapshot) bool { return s.State.State == health.OK })
-	if len(well.History) == 0 || well.History[0].Component != health.Bus || well.History[0].Ended != "it answers again" {
+	if episode(well, health.Bus).Ended != "it answers again" {
 		t.Errorf("the history is %+v", well.History)
 	}
 	if began, ended := lines.count("bus is degraded"), lines.count("bus is ok again", "lasted="); began != 1 || ended != 1 {

@@ -80,6 +80,16 @@ func component(s observe.Snapshot, name string) health.Component {
 	return health.Component{}
 }
 
+// episode gives the latest trouble of a part that is over.
+func episode(s observe.Snapshot, name string) health.Episode {
+	for _, e := range s.History {
+		if e.Component == name {
+			return e
+		}
+	}
+	return health.Episode{}
+}
+
 func effectOn(c health.Component, pattern string) string {
 	for _, e := range c.Effects {
 		if slices.Contains(e.Reads, pattern) || slices.Contains(e.Writes, pattern) {
@@ -215,14 +225,8 @@ func testStoreAway(t *testing.T, how string) {
 	well := until(t, n, func(s observe.Snapshot) bool { return s.State.State == health.OK })
 	stopped.Store(true)
 	readers.Wait()
-	var episode health.Episode
-	for _, e := range well.History {
-		if e.Component == health.Store {
-			episode = e
-		}
-	}
-	if episode.State != health.Down || episode.Ended != "it answers again" || !episode.Until.After(episode.Since) || episode.Cause == "" {
-		t.Errorf("the history has %+v", episode)
+	if e := episode(well, health.Store); e.State != health.Down || e.Ended != "it answers again" || !e.Until.After(e.Since) || e.Cause == "" {
+		t.Errorf("the history has %+v", well.History)
 	}
 	if began, ended := lines.count("store is down"), lines.count("store is ok again", "lasted="); began != 1 || ended != 1 {
 		t.Errorf("the log has %d lines of the beginning and %d of the end:\n%s", began, ended, lines.String())

@@ -36,7 +36,7 @@ func until(t *testing.T, n *fleetNode, so func(s observe.Snapshot) bool) observe
 			return s
 		}
 		if time.Since(began) > time.Minute {
-			t.Fatalf("the status never became what it should: %+v", s.Nodes)
+			t.Fatalf("the status never became what it should: %+v; %+v; %+v", s.State, s.Components, s.Nodes)
 		}
 	}
 }

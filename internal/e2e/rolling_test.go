@@ -105,7 +105,7 @@ func TestManyReadersLoadOncePerNode(t *testing.T) {
 		began := time.Now()
 		close(begin)
 		wg.Wait()
-		over := int(time.Since(began) / time.Second) // how often its time was over again
+		over := over(began)
 		for node, n := range loads {
 			if n < 1 || n > 1+over {
 				t.Errorf("node %d loaded the answer %d times", node, n)
@@ -113,6 +113,10 @@ func TestManyReadersLoadOncePerNode(t *testing.T) {
 		}
 	}
 }
+
+// over gives how often since then the time of an answer was over again, that is fresh for a second: it ends up to a
+// sixteenth earlier.
+func over(began time.Time) int { return int(time.Since(began) / (time.Second * 15 / 16)) }
 
 // TestAllCachesAreCold starts all nodes again at once, while many ask: nothing but what was asked while no
 // node was there may fail, and no answer be wrong.

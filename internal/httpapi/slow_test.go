@@ -30,7 +30,8 @@ func TestDefaultBounds(t *testing.T) {
 	}
 }
 
-// impatient is a service behind real sockets, whose limits of time are short.
+// impatient is a service behind real sockets, whose limits of time are short, but not so short that a slow machine
+// does not keep them.
 func impatient(t *testing.T, h http.Handler) (address string) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,7 +40,8 @@ func impatient(t *testing.T, h http.Handler) (address string) {
 	}
 	l := conns.Wrap(inner)
 	s := httpapi.Server(h)
-	s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 600*time.Millisecond, 600*time.Millisecond, 600*time.Millisecond, 600*time.Millisecond
+	const limit = 2 * time.Second
+	s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = limit, limit, limit, limit
 	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	ended := make(chan error)
 	go func() { ended <- s.Serve(l) }()

@@ -68,7 +68,7 @@ writes: {set: {upsert: account, input: [n]}}
 	asked := &statements{}
 	t.Cleanup(func() { asked.check(t) })
 	s, err := Open(t.Context(), Config{
-		URL: server.Database(t), Model: m, Timeout: 700 * time.Millisecond, tracer: asked.of(m),
+		URL: server.Database(t), Model: m, Timeout: 2 * time.Second, tracer: asked.of(m),
 		Options: store.Options{
 			OnChange: func(*store.Change) { said.note("change") },
 			OnDoubt:  func(store.Partition, uint64) { said.note("doubt") },
