@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/logtest"
@@ -244,6 +245,42 @@ func TestAStalledUploadDoesNotHoldUpAStop(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "connections were cut") || !strings.Contains(text, "connections=1") {
 		t.Error(text)
+	}
+}
+
+// One who does not take an answer has the time that the stop has, and not the minute that it would have otherwise.
+func TestAnAnswerThatIsNotTakenDoesNotHoldUpAStop(t *testing.T) {
+	c, _ := config(t, strings.NewReplacer("string(100)", "text(1000000)", "reads:", "reads:\n  notes: {list: note}").Replace(notes))
+	app := open(t, c)
+	start(t, app)
+	for range 10 {
+		if code, body := call(t, "POST", "http://"+app.Addr()+"/v1/add", `{"person_id":"ada","text":"`+strings.Repeat("x", 900_000)+`"}`); code != http.StatusCreated {
+			t.Fatal(code, body)
+		}
+	}
+	conn, err := net.Dial("tcp", app.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /v1/notes/ada HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "200 OK") {
+		t.Fatal(line, err) // now it waits until it is taken
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	began := time.Now()
+	if err := app.Stop(ctx); err != nil {
+		t.Log(err) // of the time that was over
+	}
+	if took := time.Since(began); took > 30*time.Second { // half of what an answer has
+		t.Errorf("the stop took %v", took)
 	}
 }
 

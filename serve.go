@@ -106,7 +106,10 @@ func (s *server) shutdown(ctx context.Context) error {
 		return nil
 	}
 	if s.door != nil {
-		defer context.AfterFunc(ctx, s.door.Abandon)()
+		defer context.AfterFunc(ctx, func() {
+			s.door.Abandon()
+			s.listener.End(silentFor) // net/http does not close what the door answers
+		})()
 	}
 	defer s.listener.Wait()
 	if s.http == nil { // never served

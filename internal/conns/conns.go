@@ -28,6 +28,7 @@ type Listener struct {
 	quick atomic.Int64 // ticks in which something must come since Hurry; 0: nobody is hurried
 	last  atomic.Int64 // since began: when hurried reads end in any case
 	cut   atomic.Int64
+	end   atomic.Int64 // since began: when nobody is waited for any more; 0: never
 
 	bounds  Bounds
 	refused atomic.Int64
@@ -93,6 +94,11 @@ func (l *Listener) Hurry(patience, limit time.Duration) {
 	l.quick.Store(max(1, int64((patience+tick-1)/tick)))
 }
 
+// End cuts, after patience, all connections that are open then, also those whose answers are not taken.
+func (l *Listener) End(patience time.Duration) {
+	l.end.Store(int64(time.Since(l.began) + patience))
+}
+
 // Cut gives how many connections were cut since Hurry.
 func (l *Listener) Cut() int { return int(l.cut.Load()) }
 
@@ -131,7 +137,7 @@ func (l *Listener) run() {
 // look is one tick of the clock.
 func (l *Listener) look() {
 	now, quick := int64(time.Since(l.began)), l.quick.Load()
-	last := now >= l.last.Load()
+	last, end := now >= l.last.Load(), l.end.Load()
 	l.now.Store(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,6 +146,10 @@ func (l *Listener) look() {
 		c.write.expire(now)
 		if quick > 0 && c.hurry(quick, last) {
 			l.cut.Add(1)
+		}
+		if end > 0 && now >= end {
+			c.read.pass(c.read.at.Load())
+			c.write.pass(c.write.at.Load())
 		}
 	}
 }

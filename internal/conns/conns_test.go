@@ -253,3 +253,31 @@ func TestDeadlinesMoveWhileReadsWait(t *testing.T) {
 	}
 	l.Wait()
 }
+
+// When nobody is waited for any more, neither a read nor a write goes on, whatever time it was given.
+func TestEndCutsAll(t *testing.T) {
+	for name, call := range map[string]func(c net.Conn) error{
+		"a read": func(c net.Conn) error {
+			_, err := c.Read(make([]byte, 1))
+			return err
+		},
+		"a write": func(c net.Conn) error {
+			_, err := c.Write([]byte("nobody takes it"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, c, caller := connect(t)
+				in(t, c.SetDeadline, time.Hour)
+				l.End(time.Second)
+				start := time.Now()
+				err := call(c)
+				if took := time.Since(start); took < time.Second || took > 2*time.Second || !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("ended after %s with %v", took, err)
+				}
+				caller.Close()
+			})
+		})
+	}
+}
