@@ -50,6 +50,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
+	if d.direct != nil {
+		c.ctx, c.end = context.WithCancel(WithConn(d.base, c))
+	}
 	return c, nil
 }
 
@@ -98,9 +101,9 @@ type Conn struct {
 	waits   atomic.Pointer[held] // nil: the request is not held
 	holding held
 
-	direct atomic.Int32 // whether a request is being answered directly
-	ctx    context.Context
-	end    context.CancelFunc // of ctx; nil: nothing was answered directly yet
+	direct atomic.Int32       // whether a request is being answered directly
+	ctx    context.Context    // of what is answered directly
+	end    context.CancelFunc // of ctx; nil: nothing is answered directly
 }
 
 // enter notes that the request was let in, and lets it be counted whether it comes to its gate.

@@ -40,21 +40,19 @@ const (
 )
 
 // answered answers a request that was let in, if that can be done directly, and tells whether it was.
-func (c *Conn) answered(request []byte) (bool, error) {
+func (c *Conn) answered(request []byte) (done bool, err error) {
 	by := c.door.direct
 	if by == nil || by.Answer == nil || c.led || c.shed.Load() {
 		return false, nil
 	}
-	if c.end == nil {
-		c.ctx, c.end = context.WithCancel(WithConn(c.door.base, c))
-	}
 	c.direct.Store(answering)
-	done, err := c.answer(by, request)
-	if c.direct.CompareAndSwap(answering, nothing) {
-		return done, err
-	}
-	c.direct.Store(nothing)
-	return false, errors.Join(net.ErrClosed, c.Close())
+	defer func() { // also after a panic: net/http closes the connection then
+		if !c.direct.CompareAndSwap(answering, nothing) {
+			c.direct.Store(nothing)
+			done, err = false, errors.Join(net.ErrClosed, c.Close())
+		}
+	}()
+	return c.answer(by, request)
 }
 
 func (c *Conn) answer(by *Direct, request []byte) (bool, error) {

@@ -3,12 +3,15 @@ package httpapi_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/partita-dev/partita/internal/admit"
+	"github.com/partita-dev/partita/internal/httpapi"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -129,5 +132,81 @@ func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
 	}
 	if n := door.Figures().Connections; n != 0 {
 		t.Errorf("%d connections are open", n)
+	}
+}
+
+// A server may close a connection just when its first request comes.
+func TestAConnectionIsClosedWhileItsFirstRequestComes(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Parse("doors.yaml", []byte(doors), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, _ []byte) ([]byte, bool) {
+		return append(b, "pong"...), true
+	}})
+	listener := door.Listen(inner)
+	defer listener.Close()
+	for range 200 {
+		dialled, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := accepted.Read(make([]byte, 100))
+			ended <- err
+		}()
+		if _, err := io.WriteString(dialled, "ping"); err != nil {
+			t.Fatal(err)
+		}
+		if err := accepted.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err == nil {
+			t.Error("the connection goes on")
+		}
+		dialled.Close()
+	}
+	if n := door.Figures().Connections; n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
+// A defect at the door leaves a connection that can be closed.
+func TestAConnectionIsClosedAfterADefectAtTheDoor(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Parse("doors.yaml", []byte(doors), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	server := httpapi.ServerBehind(door, http.NotFoundHandler())
+	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	door.Answer(admit.Direct{Answer: func(context.Context, []byte, []byte) ([]byte, bool) { panic("a defect") }})
+	go server.Serve(door.Listen(inner))
+	defer server.Close()
+	dialled, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialled.Close()
+	if _, err := io.WriteString(dialled, "ping"); err != nil {
+		t.Fatal(err)
+	}
+	dialled.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if all, err := io.ReadAll(dialled); len(all) > 0 || err != nil {
+		t.Errorf("%q, %v", all, err)
 	}
 }
