@@ -95,7 +95,15 @@ type flightContext struct {
 	values context.Context
 }
 
+type sharedKey struct{}
+
+// ForMany tells a Loader whether its load has a context of its own: others than the caller who asked first may wait for it.
+func ForMany(ctx context.Context) bool { return ctx.Value(sharedKey{}) != nil }
+
 func (c flightContext) Value(key any) any {
+	if key == (sharedKey{}) {
+		return true
+	}
 	if v := c.values.Value(key); v != nil {
 		return v
 	}

@@ -229,6 +229,9 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		}
 	}
 	e.study.Loaded(q.Read, q.Args)
+	if cache.ForMany(ctx) {
+		ctx = admit.ForMany(ctx)
+	}
 	pass, err := e.reads.Enter(ctx, admit.Ask{Priority: q.Read.Priority, Partition: partitionOf(q)})
 	if err != nil {
 		return nil, err
