@@ -218,7 +218,13 @@ func (a *attempts) write(ctx context.Context, next attempt) error {
 	return nil
 }
 
-func (r *reader) attemptSubject() string { return r.bus.subject("attempt", strconv.Itoa(r.shard)) }
+func (r *reader) attemptSubject() string {
+	name := strconv.Itoa(r.shard)
+	if r.apart {
+		name = apartName + name
+	}
+	return r.bus.subject("attempt", name)
+}
 
 // readAttempt gives what was written last about the log that r reads; the zero attempt if nothing.
 func (r *reader) readAttempt(ctx context.Context) (last attempt, err error) {

@@ -16,13 +16,18 @@ func (b *Bus) Before(ctx context.Context, bucket int) (done func(context.Context
 	if err != nil {
 		return nil, err
 	}
+	a := &b.apart[shard]
+	past, until := false, uint64(0) // the log is past it, and what stood apart then
 	return func(ctx context.Context) (bool, error) {
 		first, now, err := b.reach(ctx, shard)
 		if err != nil {
 			return false, err
 		}
 		at := b.done[shard].Load()
-		return first > last || now < last || b.Embedded() && at >= last, nil
+		if !past && (first > last || now < last || b.Embedded() && at >= last) {
+			past, until = true, a.last.Load()
+		}
+		return past && a.done.Load() >= until, nil
 	}, nil
 }
 

@@ -8,6 +8,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -115,6 +116,9 @@ type Bus struct {
 	logs    int                   // how many logs the shards have; it does not change once the bus is open
 	lanes   [Shards]lane          // by log
 	done    [Shards]atomic.Uint64 // by shard: the last group that was done, as far as this process knows
+	apart   [Shards]apart         // by shard
+	turns   [Shards]chan struct{} // by shard: has its reader, where the bus is embedded
+	moving  sync.RWMutex          // held while the logs are read; shared by those who move commands apart
 	poison  hook[func(context.Context, []byte) error]
 	alone   sync.RWMutex // held by a command under suspicion; shared by all others at work
 	hints   hintCount
@@ -143,9 +147,12 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	for log := range b.lanes {
 		b.lanes[log].bus, b.lanes[log].log = b, log
 	}
+	for shard := range b.turns {
+		b.turns[shard] = make(chan struct{}, 1)
+	}
 	err := b.connect(ctx)
 	if err == nil && b.Embedded() {
-		err = b.joinLogs(ctx)
+		err = errors.Join(b.joinLogs(ctx), b.findApart(ctx))
 	}
 	if err != nil {
 		_ = b.Close()

@@ -27,7 +27,11 @@ func tell(format string, a ...any) {
 
 func child(role, dir string) {
 	ctx := context.Background()
-	b, err := bus.Open(ctx, bus.Config{Dir: dir, Service: "shop", Logger: slog.New(slog.DiscardHandler)})
+	c := bus.Config{Dir: dir, Service: "shop", Logger: slog.New(slog.DiscardHandler)}
+	if role == "behind" {
+		c.BacklogBytes = smallest
+	}
+	b, err := bus.Open(ctx, c)
 	if err != nil {
 		tell("error %v", err)
 		os.Exit(2)
@@ -56,6 +60,9 @@ func child(role, dir string) {
 			})
 		}
 		callers.Wait()
+	case "behind":
+		round, last, _ := strings.Cut(os.Getenv("PARTITA_BUS_ROUND"), " ")
+		behind(ctx, b, round, last == "true")
 	case "stuck": // until it is killed: one shard of a log fails, the other goes on
 		go func() {
 			_ = b.Commands(ctx, 0, func(context.Context, []byte) error { return errors.New("not now") })

@@ -12,8 +12,11 @@ func (r *reader) doneTo(group uint64) {
 	r.due()
 }
 
-// allDone gives the last group of the log that is done by every shard.
+// allDone gives the last group of the log that is done by every shard on it.
 func (r *reader) allDone() uint64 {
+	if r.apart {
+		return r.position().Load()
+	}
 	first, end := r.bus.shardsOf(r.bus.logOf(r.shard))
 	done := r.bus.done[first].Load()
 	for shard := first + 1; shard < end; shard++ {

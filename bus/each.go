@@ -15,16 +15,28 @@ func (b *Bus) Each(ctx context.Context, give func(shard int, command []byte) err
 	if b.link.wait(ctx) != nil {
 		return b.away()
 	}
+	b.moving.Lock() // what is moved meanwhile would be missed
+	defer b.moving.Unlock()
+	for shard := range b.apart { // what stands apart comes first
+		if !b.apart[shard].ever.Load() {
+			continue
+		}
+		if err := b.eachOf(ctx, b.apartStream(shard), shard, shard+1, give); err != nil {
+			return err
+		}
+	}
 	for log := range b.logs {
-		if err := b.eachOf(ctx, log, give); err != nil {
+		first, end := b.shardsOf(log)
+		if err := b.eachOf(ctx, b.commandStream(log), first, end, give); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Bus) eachOf(ctx context.Context, log int, give func(shard int, command []byte) error) error {
-	stream, err := b.js.Stream(ctx, b.commandStream(log).Name)
+// eachOf gives those of the shards from first to below end that stand in one log.
+func (b *Bus) eachOf(ctx context.Context, log jetstream.StreamConfig, first, end int, give func(shard int, command []byte) error) error {
+	stream, err := b.js.Stream(ctx, log.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil // nothing was ever accepted
 	}
@@ -32,7 +44,6 @@ func (b *Bus) eachOf(ctx context.Context, log int, give func(shard int, command 
 		return askFault(err)
 	}
 	state := stream.CachedInfo().State
-	first, end := b.shardsOf(log)
 	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {
 		m, err := stream.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -44,7 +55,7 @@ func (b *Bus) eachOf(ctx context.Context, log int, give func(shard int, command 
 		for shard := first; shard < end; shard++ {
 			commands, err := commandsOf(m.Data, shard)
 			if err != nil {
-				return fmt.Errorf("bus: group %d of log %d: %w", seq, log, err)
+				return fmt.Errorf("bus: group %d of log %s: %w", seq, log.Name, err)
 			}
 			for _, command := range commands {
 				if err := give(shard, command); err != nil {

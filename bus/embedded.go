@@ -34,7 +34,7 @@ func startServer(ctx context.Context, dir string, bytes int64, log *slog.Logger)
 		StoreDir:               dir,
 		SyncAlways:             true,
 		JetStreamMaxMemory:     serverMemory,
-		JetStreamMaxStore:      bytes + bytes/8 + 64<<20, // and room for what is not commands or events
+		JetStreamMaxStore:      2*bytes + bytes/8 + 64<<20, // and room for what stands apart, or is not commands or events
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)

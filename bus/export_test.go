@@ -46,3 +46,6 @@ func Logs(ctx context.Context, b *Bus) (n int, bound int64) {
 	}
 	return b.logs, first.CachedInfo().Config.MaxBytes
 }
+
+// Apart gives how many bytes of a shard stand apart.
+func Apart(b *Bus, shard int) int64 { return b.apart[shard].bytes.Load() }

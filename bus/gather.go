@@ -53,7 +53,7 @@ func (r *reader) add(g *gathered, m message) bool {
 }
 
 // groups handles gathered groups: all of them at once, and what is left of that one by one. Its error
-// is that of ctx, or one of the bus.
+// is that of group.
 func (r *reader) groups(ctx context.Context, g *gathered) error {
 	done := 0 // commands
 	if len(g.ends) > 1 && len(g.commands) > 0 {

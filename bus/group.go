@@ -38,22 +38,32 @@ func endGroup(group []byte) []byte {
 }
 
 // commandsOf gives the commands of one shard in a group. They share the group's memory.
-func commandsOf(group []byte, shard int) ([][]byte, error) {
+func commandsOf(group []byte, shard int) (commands [][]byte, err error) {
+	err = eachIn(group, func(of int, command []byte) {
+		if of == shard {
+			commands = append(commands, command)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return commands, nil
+}
+
+// eachIn gives the commands of a group with their shards. Of a damaged one it may give some.
+func eachIn(group []byte, give func(shard int, command []byte)) error {
 	if len(group) < groupHead || group[0] != groupVersion ||
 		binary.BigEndian.Uint32(group[1:]) != crc32.Checksum(group[groupHead:], castagnoli) {
-		return nil, errDamaged
+		return errDamaged
 	}
-	var commands [][]byte
 	for rest := group[groupHead:]; len(rest) > 0; {
 		n, used := binary.Uvarint(rest[1:])
 		if used <= 0 || n > uint64(len(rest)-1-used) {
-			return nil, errDamaged
+			return errDamaged
 		}
 		end := 1 + used + int(n)
-		if int(rest[0]) == shard {
-			commands = append(commands, rest[1+used:end:end])
-		}
+		give(int(rest[0]), rest[1+used:end:end])
 		rest = rest[end:]
 	}
-	return commands, nil
+	return nil
 }

@@ -72,6 +72,9 @@ func (b *Bus) Append(ctx context.Context, bucket int, command []byte) error {
 		return fault.New(fault.TooLarge, "This is too large to be accepted for later: at most %d bytes are.", limit)
 	}
 	shard := ShardOf(bucket)
+	if err := b.mayAppend(shard); err != nil {
+		return err
+	}
 	l := &b.lanes[b.logOf(shard)]
 	w := &waiting{shard: shard, command: command, done: make(chan struct{})}
 	w.until, _ = ctx.Deadline()

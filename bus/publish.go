@@ -16,6 +16,7 @@ import (
 const (
 	ackTimeout = 2 * time.Second // of one attempt
 	retryPause = 50 * time.Millisecond
+	fullRetry  = 5 * time.Second // after which a caller may try again
 )
 
 // errUnknown marks faults after which it is not known whether the thing was done.
@@ -190,12 +191,7 @@ func verdict(err error) (final error, sure bool) {
 	case e.ErrorCode != codeStoreFailed:
 		return nil, true // refused before it came near the log, as by a server that is not the leader
 	case isFull(e):
-		return &fault.Error{
-			Code:       fault.Overloaded,
-			Message:    "More is accepted already than can be carried out. Try again later.",
-			RetryAfter: 5 * time.Second,
-			Cause:      err,
-		}, true
+		return errFull(err), true
 	}
 	return nil, false // the disk failed in the middle of it
 }

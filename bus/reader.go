@@ -62,18 +62,39 @@ func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)()
+	if b.Embedded() {
+		// What stands apart and what is in the shared log have one order only for one reader.
+		select {
+		case b.turns[shard] <- struct{}{}:
+			defer func() { <-b.turns[shard] }()
+		case <-ctx.Done():
+			return nil
+		}
+	}
 
 	r := &reader{bus: b, shard: shard, handle: handle, finished: make(chan struct{}, 1)}
+	left := r.newApart()
 	deleting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var deleter sync.WaitGroup
 	deleter.Go(func() { r.deleteDone(deleting) })
 	defer func() { stop(); deleter.Wait() }()
 	pause := handlePause
+	do := carryOut
 	for b.link.wait(ctx) == nil {
 		before := b.done[shard].Load()
-		err := r.session(ctx)
+		_, _, err := r.ready(ctx) // its place counts for the others on the log, also while it drains
+		if err == nil && do == carryOut {
+			err = left.drain(ctx)
+		}
+		if err == nil {
+			err = r.session(ctx, do)
+		}
 		if ctx.Err() != nil {
 			break
+		}
+		var atOnce bool
+		if do, atOnce = after(err); atOnce {
+			continue
 		}
 		if b.done[shard].Load() != before {
 			pause = handlePause
@@ -83,6 +104,7 @@ func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.
 		pause = backOff(ctx, pause)
 	}
 	r.leave()
+	left.leave()
 	return nil
 }
 
@@ -92,11 +114,16 @@ func (b *Bus) CommandGroups(ctx context.Context, shard int, handle func(context.
 func (b *Bus) OnPoison(f func(ctx context.Context, command []byte) error) { b.poison.set(f) }
 
 // reader reads one shard. Where it stands is what is still in the log: a group is deleted when all of
-// it is done. A reader far ahead of the others on its log writes its place down as well.
+// it is done. A reader far ahead of the others on its log writes its place down as well. What stands apart
+// of the shard has a reader of its own.
 type reader struct {
 	bus    *Bus
 	shard  int
 	handle func(context.Context, [][]byte) (int, error)
+	apart  bool      // it reads what stands apart
+	main   *reader   // of the shared log; nil: this one
+	look   time.Time // when main looks again whether the shard is behind
+	moved  uint64    // groups, by main
 
 	finished chan struct{} // tells deleteDone
 	created  time.Time     // of the stream that positions count in
@@ -106,21 +133,13 @@ type reader struct {
 	suspicion
 }
 
-// session reads from one consumer until that breaks.
-func (r *reader) session(ctx context.Context) error {
+// session reads from one consumer until that breaks, or it is time to do something else with what comes:
+// see after.
+func (r *reader) session(ctx context.Context, do int) error {
 	b := r.bus
-	stream, err := b.stream(ctx, r.log())
+	stream, _, err := r.ready(ctx)
 	if err != nil {
 		return err
-	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if !info.Created.Equal(r.created) { // new to this reader, or lost and made anew: it counts from 1 again
-		if err := r.begin(ctx, info); err != nil {
-			return err
-		}
 	}
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -165,9 +184,21 @@ func (r *reader) session(ctx context.Context) error {
 		for range arrived { // so that it ends
 		}
 	}()
+	switch do {
+	case look:
+		err = r.worth(arrived)
+	case move:
+		err = r.moveApart(ctx, arrived)
+	}
+	if err != nil {
+		return err
+	}
 	for first := range arrived {
 		if err := r.groups(ctx, r.gather(first, arrived)); err != nil {
 			return err
+		}
+		if r.isBehind(ctx) {
+			return errBehind
 		}
 	}
 	return broken
@@ -245,6 +276,19 @@ func hasMore(ctx context.Context, consumer jetstream.Consumer, next uint64) (boo
 	return info.Delivered.Consumer >= next || info.NumPending > 0, nil
 }
 
+// ready gives the log, and how it is, when the reader knows where it stands in it.
+func (r *reader) ready(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
+	stream, err := r.bus.stream(ctx, r.log())
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := stream.Info(ctx)
+	if err == nil && !info.Created.Equal(r.created) { // new to this reader, or lost and made anew: it counts from 1 again
+		err = r.begin(ctx, info)
+	}
+	return stream, info, err
+}
+
 // begin looks at a log for the first time.
 func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err error) {
 	r.created, r.found, r.wrote = info.Created, 0, false
@@ -261,9 +305,25 @@ func (r *reader) begin(ctx context.Context, info *jetstream.StreamInfo) (err err
 	return nil
 }
 
-func (r *reader) log() jetstream.StreamConfig { return r.bus.commandStream(r.bus.logOf(r.shard)) }
+func (r *reader) log() jetstream.StreamConfig {
+	if r.apart {
+		return r.bus.apartStream(r.shard)
+	}
+	return r.bus.commandStream(r.bus.logOf(r.shard))
+}
 
-func (r *reader) position() *atomic.Uint64 { return &r.bus.done[r.shard] }
+func (r *reader) position() *atomic.Uint64 {
+	if r.apart {
+		return &r.bus.apart[r.shard].done
+	}
+	return &r.bus.done[r.shard]
+}
+
+// seesToDamage tells whether the reader puts aside groups of its log that are damaged: the first on it does.
+func (r *reader) seesToDamage() bool {
+	first, _ := r.bus.shardsOf(r.bus.logOf(r.shard))
+	return r.apart || r.shard == first
+}
 
 // drop gives a consumer back, when the bus is there to take it.
 func (r *reader) drop(stream jetstream.Stream, consumer string) {
@@ -276,12 +336,12 @@ func (r *reader) drop(stream jetstream.Stream, consumer string) {
 }
 
 // group handles the commands of one group, but the first of them that are done already. Its error is
-// that of ctx, or one of the bus.
+// that of ctx, one of the bus, or errBehind.
 func (r *reader) group(ctx context.Context, seq uint64, body []byte, done int) error {
 	commands, err := commandsOf(body, r.shard)
 	if err != nil {
-		if first, _ := r.bus.shardsOf(r.bus.logOf(r.shard)); r.shard != first {
-			return nil // the first shard of the log sees to it
+		if !r.seesToDamage() {
+			return nil
 		}
 		r.bus.log.Error("a group of accepted commands is damaged and is put aside as it is", "shard", r.shard, "group", seq)
 		return r.giveUp(ctx, body)
@@ -306,11 +366,22 @@ func (r *reader) group(ctx context.Context, seq uint64, body []byte, done int) e
 			pause = handlePause
 		}
 		if err != nil {
+			if r.shared().isBehind(ctx) {
+				return errBehind
+			}
 			pause = backOff(ctx, pause)
 		}
 	}
 	a.end(ctx)
 	return nil
+}
+
+// shared gives the reader of the shared log.
+func (r *reader) shared() *reader {
+	if r.main != nil {
+		return r.main
+	}
+	return r
 }
 
 // errCrashed is the error of a handle that panicked.

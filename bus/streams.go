@@ -248,5 +248,5 @@ func (b *Bus) Waiting(ctx context.Context, bucket int) (uint64, error) {
 	if done := b.done[ShardOf(bucket)].Load(); b.Embedded() && done <= info.State.LastSeq {
 		waiting = min(waiting, info.State.LastSeq-done)
 	}
-	return waiting, nil
+	return waiting + b.apart[ShardOf(bucket)].waiting(), nil // after the log: from there commands go apart
 }
