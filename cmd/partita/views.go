@@ -98,6 +98,8 @@ func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
 		switch {
 		case !r.Compared:
 			fmt.Fprintf(c.out, "%s was not compared: %s\n", r.View, r.Why)
+		case r.Differences == 0 && r.Partly:
+			fmt.Fprintf(c.out, "%s has what its source has now; rows of that expire, and what it keeps of those that are gone cannot be made anew to compare\n", r.View)
 		case r.Differences == 0:
 			fmt.Fprintf(c.out, "%s is what its source says\n", r.View)
 		default:

@@ -60,7 +60,8 @@ type ViewReport struct {
 
 	// The rest is of a comparison.
 	Compared    bool     `json:"compared"`
-	Why         string   `json:"why,omitempty"` // it was not compared
+	Partly      bool     `json:"partly,omitempty"` // a fold over rows that expire was compared as far as it can be: nothing that is there may be missing in it
+	Why         string   `json:"why,omitempty"`    // it was not compared
 	Kept        int      `json:"kept,omitempty"`
 	Differences int      `json:"differences"`
 	Examples    []string `json:"examples,omitempty"` // of differences, at most ten
@@ -96,9 +97,8 @@ func (v *Views) Inspect(ctx context.Context, compare bool, progress func(view st
 			r.Why = "it is not built yet: serve the model until it is"
 		case r.Lagging > 0:
 			r.Why = "changes are not in it yet: serve the model until they are"
-		case p.folded != nil && p.view.From.Keep != nil:
-			r.Why = "rows of " + p.view.From.Name + " expire, and the view keeps what it counted of them"
 		default:
+			r.Partly = p.folded != nil && p.view.From.Keep != nil
 			c := &comparison{views: v, plan: p, report: &r, progress: progress}
 			if err := c.run(ctx); err != nil {
 				return nil, err
