@@ -62,7 +62,6 @@ type Terms struct {
 	Fresh time.Duration // 0: never from the cache while the store answers
 	Stale time.Duration // total age accepted when loading fails; 0: never
 	Min   uint64        // Partita-Min-Version; 0: none
-	Room  int           // of Lookup: only an answer that was found and has at most so many bytes will do; 0: any
 }
 
 // Loader loads an answer from the store. Load may run in another goroutine and after the request
@@ -168,7 +167,7 @@ func (c *Cache) Lookup(partition, answer []byte, t Terms) (*Answer, Outcome, boo
 		return nil, Miss, false
 	}
 	a, left := e.meets(t)
-	if a == nil || t.Room > 0 && (!a.Found || len(a.Body) > t.Room) {
+	if a == nil {
 		return nil, Miss, false
 	}
 	e.touch()

@@ -70,34 +70,6 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	return r, nil
 }
 
-// Hit answers a read as Read does, where the first tier has an answer of at most room bytes that shows
-// something, and nothing has to be waited for to give it. Otherwise the result is false, nothing was
-// counted, and q may be used again.
-func (e *Engine) Hit(q *ReadRequest, room int) (ReadResult, bool) {
-	if q.Read.Of.View != nil {
-		return ReadResult{}, false
-	}
-	least, err := e.minVersion(q.Min, q.Read.Of.Family, q.Args.Values[0])
-	if err != nil {
-		return ReadResult{}, false
-	}
-	if !q.Read.Allow.Public {
-		scope := model.Scope{Now: e.now(), Auth: q.Claims, Args: q.Args}
-		if judge(&q.Read.Allow, q.Claims, &scope) != allowed {
-			return ReadResult{}, false
-		}
-	}
-	var place [192]byte
-	partition := appendPartition(place[:0], q.Read.Of.Family, q.Args.Values[0])
-	key := appendAnswer(partition[len(partition):], q)
-	r, ok := e.cached(q, partition, key, cache.Terms{Fresh: q.Read.Fresh, Stale: q.Read.Stale, Min: least, Room: room})
-	if ok {
-		e.study.Asked(q.Read, partition, key, q.Args)
-		e.costs(q, 0)
-	}
-	return r, ok
-}
-
 // cached gives the answer that the first tier has, and loads it again in the background where it is
 // time for that.
 func (e *Engine) cached(q *ReadRequest, partition, key []byte, terms cache.Terms) (ReadResult, bool) {

@@ -32,13 +32,6 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (*model.Claims, error)
 }
 
-// Hitter is an Engine that can tell what it has at hand: what needs nothing else is answered where it
-// arrives. Hit gives false where Read is to be asked; room bounds
-// the answer's bytes.
-type Hitter interface {
-	Hit(q *engine.ReadRequest, room int) (engine.ReadResult, bool)
-}
-
 // Remembering is a Verifier that knows tokens again: Seen gives nil for one that Verify has to look at.
 type Remembering interface {
 	Seen(token []byte) *model.Claims
@@ -89,7 +82,6 @@ type API struct {
 	ready    func() (bool, []string)
 	modes    Modes
 
-	hitter      Hitter      // nil: nothing is answered at the door
 	remembering Remembering // nil: no token is known at the door
 	date        date
 
@@ -125,7 +117,6 @@ func New(cfg Config) (*API, error) {
 	if a.recorder == nil {
 		a.recorder = unrecorded{}
 	}
-	a.hitter, _ = cfg.Engine.(Hitter)
 	a.remembering, _ = a.verifier.(Remembering)
 	if a.logger == nil {
 		a.logger = slog.Default()

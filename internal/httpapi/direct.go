@@ -21,9 +21,6 @@ import (
 // or POST of a write is answered here, byte for byte as net/http would. Everything else is left to net/http, and so is
 // every request that is unusual in any way: nothing is ever refused here that would not be refused there.
 
-// largestDirect bounds the bodies from the cache that are looked up before anything else.
-const largestDirect = 8 << 10
-
 // direct appends the answer to a request; see admit.Direct.
 func (a *API) direct(ctx context.Context, answer, request []byte) ([]byte, bool) {
 	if len(request) > 0 && request[0] == 'P' {
@@ -61,16 +58,7 @@ func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte,
 		return answer, false
 	}
 	q.Min = string(head.least)
-	var result engine.ReadResult
-	var err error
-	if route.read.Fresh > 0 {
-		result, ok = a.hitter.Hit(q, largestDirect)
-	} else {
-		ok = false
-	}
-	if !ok {
-		result, err = a.answer(ctx, q)
-	}
+	result, err := a.answer(ctx, q)
 	if err != nil || !result.Found || result.Quotas != nil {
 		return a.atLength(answer, request, degraded, start, func(w http.ResponseWriter, r *http.Request) {
 			a.tell(w, r, route, call, &result, err, start)

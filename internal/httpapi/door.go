@@ -13,11 +13,11 @@ import (
 // ServerBehind is Server for a listener of the door: requests that the door refuses do not come to the
 // handler.
 //
-// What an API can answer from memory is answered at the door.
+// What an API can answer without net/http is answered at the door.
 func ServerBehind(door *admit.Door, handler http.Handler) *http.Server {
 	s := Server(&behind{door, handler})
 	by := admit.Direct{Header: s.ReadHeaderTimeout, Idle: s.IdleTimeout, Write: s.WriteTimeout}
-	if api, ok := handler.(*API); ok && api.hitter != nil && api.tracer == nil {
+	if api, ok := handler.(*API); ok && api.tracer == nil {
 		by.Answer = api.direct
 	}
 	door.Answer(by)
