@@ -161,10 +161,17 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 		c.inside.Store(p.entry(processor))
 		c.shed.Store(true)
 		return true
-	case d.config.Refused != nil && (p.read != nil || p.write != nil):
-		d.config.Refused(p.read, p.write, c.held)
+	default:
+		d.tell(p, c.held)
 	}
 	return in
+}
+
+// tell tells of a request that was refused.
+func (d *Door) tell(p *pattern, waited time.Duration) {
+	if d.config.Refused != nil && (p.read != nil || p.write != nil) {
+		d.config.Refused(p.read, p.write, waited)
+	}
 }
 
 // age refuses who has been held for long, as long as somebody is held.

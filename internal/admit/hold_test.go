@@ -202,3 +202,20 @@ func TestRequestsAreHeldForLongAgainWhenNobodyGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// What shares its connection with others and is refused since too many are held already counts as refused too.
+func TestWhatIsNotEvenHeldCountsAsRefused(t *testing.T) {
+	m, err := model.Parse("hints.yaml", []byte(hints), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []*model.Read
+	d := NewDoor(DoorConfig{Model: m, Refused: func(r *model.Read, _ *model.Write, _ time.Duration) { told = append(told, r) }})
+	d.held.Store(mostHeld)
+	if _, in := d.Stream(t.Context(), "GET", plainTarget, "127.0.0.1:1"); in {
+		t.Fatal("one too many is let in")
+	}
+	if f := d.Figures(); f.Requests != 1 || f.Classes[1].Refused != 1 || len(told) != 1 || told[0] != m.Reads[0] {
+		t.Errorf("%+v, told of %v", f, told)
+	}
+}

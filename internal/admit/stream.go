@@ -17,13 +17,20 @@ func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		c.address = maphash.String(addresses, host)
 	}
+	head := []byte(method + " " + target + " HTTP/2")
 	if d.held.Load() >= mostHeld {
+		p := d.pattern(head, false)
+		d.passed.Add(1)
+		d.mu.Lock()
+		d.counts.refused[p.priority][Full]++
+		d.mu.Unlock()
+		d.tell(p, 0)
 		return c, false
 	}
 	d.streams.Add(1)
 	stop := context.AfterFunc(ctx, func() { c.drop() })
 	defer stop()
-	in := d.enter(c, []byte(method+" "+target+" HTTP/2"))
+	in := d.enter(c, head)
 	if in && c.held > goneAfter && ctx.Err() != nil {
 		c.Idle() // the caller has gone: nothing is to be done for it
 		return c, false
