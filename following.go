@@ -44,7 +44,7 @@ func (n *node) following(a *App, books *work.Books, accepts *accept.Acceptor) (*
 	}
 	endpoints := hooks
 	if accepts != nil {
-		endpoints = append(endpoints, &relay.Endpoint{Lane: accept.Lane, Target: "accepted writes", Limit: 4,
+		endpoints = append(endpoints, &relay.Endpoint{Lane: accept.Lane, Target: "accepted writes put aside", Limit: 4,
 			Wait: relay.Backoff(time.Second, time.Minute, 5),
 			Do:   func(ctx context.Context, ev *relay.Event, _ int) error { return accepts.Replay(ctx, ev.Data) }})
 	}

@@ -37,7 +37,7 @@ func (c *exprCompiler) checkResult(tree *ast.AST, out *types.Type) error {
 		return c.at(0, "this gives %s, but %s is wanted%s", celName(out), article(want.String()), hint)
 	}
 	if null := c.nullPart(tree.Expr()); null != nil && !want.Null {
-		return c.at(firstPart(null), "%s, but %s is wanted; say what counts then, such as x != null ? x : …", c.nullWords(null), article(want.String()), tree)
+		return c.at(firstPart(null), "%s, but %s is wanted; say what counts then, such as %s", c.nullWords(null), article(want.String()), instead(null), tree)
 	}
 	if null := c.nullOperand(tree); null != nil {
 		return c.at(firstPart(null), "%s, and then nothing can be worked out; say what counts then, such as (x != null ? x : 0)", c.nullWords(null), tree)
@@ -148,6 +148,19 @@ func (c *exprCompiler) nullWords(part ast.Expr) string {
 		return "this may be null, since a caller may leave it out"
 	}
 	return "this may be null"
+}
+
+// instead gives an expression that takes the place of one that may be null.
+func instead(null ast.Expr) string {
+	path := pathOf(null)
+	if path == "" {
+		path = "x"
+	}
+	text := path + " != null ? " + path + " : …"
+	if strings.HasPrefix(path, "event.") {
+		text += ", also where the `if` of every emit rules null out: it is not looked at here"
+	}
+	return text
 }
 
 // nullOperand gives a part of a calculation that may be null, though nothing in the expression looks

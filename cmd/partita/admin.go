@@ -23,12 +23,17 @@ import (
 // admin says where the admin address of a running service is.
 type admin struct {
 	Admin     string `help:"Admin address of the service; https://HOST:PORT where it has a certificate." env:"PARTITA_ADMIN" default:"127.0.0.1:8081"`
-	TokenFile string `help:"File with the admin token of the service; or PARTITA_ADMIN_TOKEN in the environment. Without them, and on this machine, admin.token in ./partita-data or PARTITA_DATA, if it is there." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
+	TokenFile string `help:"File with the admin token of the service; or PARTITA_ADMIN_TOKEN in the environment. Without them, and on this machine, admin.token in the data folder, if it is there." name:"token-file" env:"PARTITA_ADMIN_TOKEN_FILE" placeholder:"FILE"`
 	CA        string `help:"Who signed the certificate of the admin address, in PEM, where that is https://… and this machine does not know." name:"admin-ca" env:"PARTITA_ADMIN_CA" placeholder:"FILE"`
 	Cert      string `help:"Certificate to show there, in PEM, where it asks for one." name:"admin-cert" env:"PARTITA_ADMIN_CERT" placeholder:"FILE"`
 	Key       string `help:"Private key of that certificate." name:"admin-key" env:"PARTITA_ADMIN_KEY" placeholder:"FILE"`
 
 	folder string // where a service on this machine keeps its data, if the command knows; "": the usual one
+}
+
+// beside is for commands that know a service on this machine by its data folder only to speak to it.
+type beside struct {
+	Data string `help:"Data folder of a service on this machine, which has its admin token." env:"PARTITA_DATA" default:"./partita-data"`
 }
 
 // patience is how long an answer of the admin address may take.

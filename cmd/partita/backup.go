@@ -21,7 +21,7 @@ type backupCommand struct {
 	data
 	admin
 	Bus   []string `help:"URLs of the message bus of the service, separated by commas, where it has one of its own." env:"PARTITA_BUS" sep:"," placeholder:"nats://HOST:PORT"`
-	Out   string   `help:"File to write, or a folder for it. Nothing is overwritten." default:"." placeholder:"FILE"`
+	Out   string   `help:"File to write, or a folder for a dated one; with a / at its end the folder is made. Nothing is overwritten." default:"." placeholder:"FILE"`
 	JSON  bool     `help:"Print what is in the backup as JSON."`
 	Quiet bool     `help:"Show no progress."`
 }
@@ -40,9 +40,9 @@ func (k *backupCommand) Run(ctx context.Context, c *console) error {
 	}
 	k.folder = k.Data
 	books := work.Extend(m)
-	path := k.Out
-	if stat, err := os.Stat(path); err == nil && stat.IsDir() {
-		path = filepath.Join(path, keep.FileName(m.Service, time.Now()))
+	path, err := backupPath(k.Out, m.Service)
+	if err != nil {
+		return err
 	}
 	bar := newProgress(c, k.Quiet)
 	o := keep.BackupOptions{
@@ -101,4 +101,18 @@ func accepts(m *model.Model) bool {
 		}
 	}
 	return false
+}
+
+// backupPath gives the file of a backup: out, or a dated one in it where it is a folder, or is written as one
+// with a "/" at its end, which is made then.
+func backupPath(out, service string) (string, error) {
+	if out != "" && os.IsPathSeparator(out[len(out)-1]) {
+		if err := os.MkdirAll(out, 0o700); err != nil {
+			return "", usage{fmt.Errorf("--out %s cannot be made a folder: %w", out, errors.Unwrap(err))}
+		}
+	}
+	if stat, err := os.Stat(out); err != nil || !stat.IsDir() {
+		return out, nil
+	}
+	return filepath.Join(out, keep.FileName(service, time.Now())), nil
 }

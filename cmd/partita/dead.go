@@ -14,12 +14,14 @@ import (
 
 type deadCommand struct {
 	admin
+	beside
 	ID   string   `arg:"" optional:"" help:"Dead letter to show whole; without it all are listed."`
 	Drop []string `help:"Dead letters to delete for good." placeholder:"ID"`
 	JSON bool     `help:"Print JSON."`
 }
 
 func (k *deadCommand) Run(ctx context.Context, c *console) error {
+	k.folder = k.Data
 	switch {
 	case len(k.Drop) > 0 && k.ID != "":
 		return usage{fmt.Errorf("give either an ID to show, or --drop")}
@@ -69,12 +71,14 @@ func (k *deadCommand) show(ctx context.Context, c *console) error {
 
 type replayCommand struct {
 	admin
+	beside
 	IDs  []string `arg:"" optional:"" name:"id" help:"Dead letters to try again; partita dead lists them."`
 	All  bool     `help:"Try all of them again."`
 	JSON bool     `help:"Print JSON."`
 }
 
 func (k *replayCommand) Run(ctx context.Context, c *console) error {
+	k.folder = k.Data
 	if k.All == (len(k.IDs) > 0) {
 		return usage{fmt.Errorf("give the IDs of dead letters, or --all; `partita dead` lists them")}
 	}

@@ -133,6 +133,9 @@ func TestEraseNeedsTheAdminToken(t *testing.T) {
 		}
 	}
 	t.Setenv("PARTITA_ADMIN_TOKEN", "")
+	if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr(), "--data", folder); strings.Contains(err, "token") {
+		t.Errorf("%d %s", code, err)
+	}
 	t.Setenv("PARTITA_DATA", folder)
 	if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); strings.Contains(err, "token") {
 		t.Errorf("%d %s", code, err)

@@ -19,12 +19,14 @@ import (
 type eraseCommand struct {
 	Partition string `arg:"" help:"Partition to erase, as FAMILY/VALUE, such as customer/42."`
 	admin
+	beside
 	Yes   bool `help:"Do not ask."`
 	JSON  bool `help:"Print the certificate as JSON."`
 	Quiet bool `help:"Show no progress."`
 }
 
 func (k *eraseCommand) Run(ctx context.Context, c *console) error {
+	k.folder = k.Data
 	if family, value, _ := strings.Cut(k.Partition, "/"); family == "" || value == "" {
 		return usage{fmt.Errorf("%q is no partition: write it as FAMILY/VALUE, such as customer/42", k.Partition)}
 	}

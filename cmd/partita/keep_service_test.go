@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/internal/local"
 )
@@ -277,5 +278,47 @@ func (k *kept) versions(node int, account string) (n int) {
 		if !page.More {
 			return n
 		}
+	}
+}
+
+// A backup goes into a folder under a name of its own, and a "/" at its end says that a folder is meant,
+// also where there is none yet.
+func TestABackupGoesIntoAFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "seen.yaml")
+	if err := os.WriteFile(file, []byte(seen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	app, err := partita.Open(partita.Config{Model: file, DataDir: filepath.Join(dir, "data"), Listen: partita.None, Admin: partita.None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	backup := func(out string) (int, string) {
+		code, _, said := command(t, "backup", file, "--data", filepath.Join(dir, "data"), "--out", out, "--quiet")
+		return code, said
+	}
+	for name, made := range map[string]bool{"there": true, "new": false, "deep/new": false} {
+		folder := filepath.Join(dir, name)
+		out := folder
+		if !made {
+			out += "/"
+		} else if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := backup(out); code != fine {
+			t.Fatalf("--out %s: %d %s", out, code, said)
+		}
+		if list, err := os.ReadDir(folder); err != nil || len(list) != 1 || !strings.HasPrefix(list[0].Name(), "seen") {
+			t.Errorf("--out %s: %v, %v", out, list, err)
+		}
+	}
+	if code, said := backup(file + "/"); code != badCall || !strings.Contains(said, "--out") {
+		t.Errorf("a folder below a file: %d %s", code, said)
 	}
 }

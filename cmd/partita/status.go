@@ -12,10 +12,12 @@ import (
 
 type statusCommand struct {
 	admin
+	beside
 	JSON bool `help:"Print JSON."`
 }
 
 func (k *statusCommand) Run(ctx context.Context, c *console) error {
+	k.folder = k.Data
 	res, err := k.ask(ctx, http.MethodGet, "/status", nil)
 	if err != nil {
 		return err
