@@ -21,7 +21,7 @@ func (n *node) guardStore(background context.Context, c *Config) {
 		Accepts: len(asyncWrites(n.model)) > 0 && (len(c.Bus) > 0 || storeurl.Embedded(c.Store))}
 	guard := health.GuardConfig{Store: n.store, Board: n.board, Setup: n.setup, Timeout: c.RequestTimeout}
 	if !info.Remote {
-		guard.Room = func() int64 { return observe.DiskFree(filepath.Dir(info.Place)) }
+		guard.Room = func() int64 { return n.trouble.Room(observe.DiskFree(filepath.Dir(info.Place))) }
 	}
 	g := health.NewGuard(guard)
 	n.store = g

@@ -39,11 +39,14 @@ func (f *fleet) sharing(t *testing.T, want observe.State) {
 	}
 }
 
+// lease is how long the others leave a load to the node that began it.
+const lease = 500 * time.Millisecond
+
 // TestManyReadersLoadOnceOverAllNodes lets a thousand readers ask three nodes for one answer whose time is
 // over: one node loads it, the others take it from the cache that they share, and say so.
 func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 	f, _ := startSharing(t, 1, 5*time.Second)
-	took := map[int]bool{} // nodes that took an answer from the shared cache
+	fed := map[int]bool{} // nodes that took an answer from the shared cache
 	for n := 1; n <= 5; n++ {
 		if a := f.nodes[0].ask(t.Context(), "POST", "/v1/count", fmt.Sprintf(`{"place_id":"p","n":%d}`, n)); a.status >= 300 {
 			t.Fatal(a.status, a.body.String())
@@ -72,7 +75,7 @@ func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 					t.Errorf("answered %d %s", a.status, a.body.String())
 				}
 				if strings.Contains(status, "shared; hit") {
-					shared[node], took[node] = true, true
+					shared[node], fed[node] = true, true
 					if a.header.Get("Age") == "" {
 						t.Errorf("an answer without its age: %s", status)
 					}
@@ -84,13 +87,17 @@ func TestManyReadersLoadOnceOverAllNodes(t *testing.T) {
 		began := time.Now()
 		close(begin)
 		wg.Wait()
-		over := over(began)
-		if loads < 1 || loads > 1+over || over == 0 && len(shared) != len(f.nodes)-1 {
-			t.Errorf("the answer was loaded %d times, and %d nodes took it from the shared cache", loads, len(shared))
+		took := time.Since(began)
+		most, quick := 1+over(began), took < lease
+		if !quick { // a load that took so long may have been made by the others too
+			most *= len(f.nodes)
+		}
+		if loads < 1 || loads > most || quick && len(shared) != len(f.nodes)-1 {
+			t.Errorf("within %v the answer was loaded %d times, and %d nodes took it from the shared cache", took, loads, len(shared))
 		}
 	}
 	for i, n := range f.nodes { // one node may have been the one to load each time
-		if s := status(t, n); s.Shared == nil || s.Shared.Hits > 0 != took[i] || s.Shared.P99 <= 0 {
+		if s := status(t, n); s.Shared == nil || s.Shared.Hits > 0 != fed[i] || s.Shared.P99 <= 0 {
 			t.Errorf("the status does not show the shared cache: %+v", s.Shared)
 		}
 	}

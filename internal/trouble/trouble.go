@@ -133,6 +133,17 @@ func (n *Node) Shut() bool {
 	return s.Shut
 }
 
+// Room gives the free bytes of the store's disk, which really has free: none while it is full.
+func (n *Node) Room(free int64) int64 {
+	if n == nil {
+		return free
+	}
+	if s, _ := n.now(); s.Full {
+		return 0
+	}
+	return free
+}
+
 // RoundTrip answers a delivery in the place of whoever it is for.
 func (n *Node) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {

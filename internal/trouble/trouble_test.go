@@ -11,7 +11,7 @@ import (
 
 func TestNoDrillNoTrouble(t *testing.T) {
 	n, err := Connect("")
-	if n != nil || err != nil || n.Disk("write") != nil || n.Clock() != 0 {
+	if n != nil || err != nil || n.Disk("write") != nil || n.Clock() != 0 || n.Room(7) != 7 {
 		t.Error(n, err)
 	}
 	if _, err := Connect(filepath.Join(t.TempDir(), "nobody")); err == nil {
@@ -34,11 +34,11 @@ func TestANodeDoesAsTheDrillSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Disk("write"); !errors.Is(err, syscall.ENOSPC) || n.Disk("read") != nil || n.Disk("sync") != nil {
+	if err := n.Disk("write"); !errors.Is(err, syscall.ENOSPC) || n.Disk("read") != nil || n.Disk("sync") != nil || n.Room(7) != 0 {
 		t.Error("full:", err)
 	}
 	d.Set(State{Fail: true, Clock: time.Hour})
-	if err := n.Disk("sync"); !errors.Is(err, syscall.EIO) || n.Disk("write") != nil || n.Clock() != time.Hour {
+	if err := n.Disk("sync"); !errors.Is(err, syscall.EIO) || n.Disk("write") != nil || n.Clock() != time.Hour || n.Room(7) != 7 {
 		t.Error("failing:", err)
 	}
 	d.Set(State{Hang: true})
