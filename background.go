@@ -47,12 +47,12 @@ func asyncWrites(m *model.Model) (names []string) {
 
 // viewing makes what keeps the model's views; nil where it has none.
 func (n *node) viewing(ctx context.Context, books *work.Books) (*relay.Views, error) {
+	v := relay.NewViews(relay.ViewsConfig{Books: books, Store: n.store, Logger: n.logger})
+	if err := v.Prepare(ctx); err != nil { // without views too: it forgets those that are gone
+		return nil, fmt.Errorf("partita: the views cannot be prepared: %w", err)
+	}
 	if len(books.Store.Views) == 0 {
 		return nil, nil
-	}
-	v := relay.NewViews(relay.ViewsConfig{Books: books, Store: n.store, Logger: n.logger})
-	if err := v.Prepare(ctx); err != nil {
-		return nil, fmt.Errorf("partita: the views cannot be prepared: %w", err)
 	}
 	return v, nil
 }

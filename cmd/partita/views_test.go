@@ -88,3 +88,75 @@ func TestViewsAreBuiltAnewFromTheCommandLine(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A view is taken out of the model, and comes back later: nothing of the user's is lost by that, and what
+// changed meanwhile is in it. Where rows expire, it may hold what cannot be made anew, and a word is asked for.
+func TestAViewIsTakenOutAndComesBack(t *testing.T) {
+	dir := t.TempDir()
+	file, data := filepath.Join(dir, "seen.yaml"), filepath.Join(dir, "data")
+	var lines []string
+	for line := range strings.Lines(seen) {
+		if !strings.HasPrefix(line, "views:") && !strings.HasPrefix(line, "reads:") {
+			lines = append(lines, line)
+		}
+	}
+	without := strings.Join(lines, "")
+	run := func(model string, do func(base string)) error {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(model), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		app, err := partita.Open(partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Start(t.Context()); err != nil {
+			return err
+		}
+		do("http://" + app.Addr())
+		return app.Stop(t.Context())
+	}
+	sell := func(base string) {
+		resp, err := http.Post(base+"/v1/sell", "application/json", strings.NewReader(`{"shop_id":"a","cents":200}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	settled := func(sales string) func(base string) {
+		return func(base string) {
+			for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // nothing announces it
+				resp, err := http.Get(base + "/v1/days/" + time.Now().UTC().Format(time.DateOnly))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var day struct{ Sales json.Number }
+				_ = json.NewDecoder(resp.Body).Decode(&day)
+				resp.Body.Close()
+				if day.Sales.String() == sales {
+					return
+				}
+				if time.Now().After(end) {
+					t.Errorf("%s sales, not %s", day.Sales, sales)
+					return
+				}
+			}
+		}
+	}
+	for _, step := range []struct {
+		model string
+		do    func(base string)
+	}{
+		{seen, func(base string) { sell(base); settled("1")(base) }},
+		{without, sell},
+		{seen, settled("2")},
+	} {
+		if err := run(step.model, step.do); err != nil {
+			t.Fatal(err)
+		}
+	}
+	aging := strings.Replace(without, "key: id,", "key: id, keep: {for: 90d, from: at},", 1)
+	if err := run(aging, sell); err == nil || !strings.Contains(err.Error(), "drop-table") {
+		t.Errorf("a view that may hold what cannot be made anew: %v", err)
+	}
+}

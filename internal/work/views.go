@@ -1,6 +1,9 @@
 package work
 
-import "github.com/partita-dev/partita/model"
+import (
+	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store/sqltext"
+)
 
 // The states of a view in a shard, in their order. A view that was in the model before there was
 // anything to make it from is settled at once.
@@ -22,7 +25,7 @@ const (
 
 // view declares what is kept beside the rows of a view, in their partitions.
 func (x *extender) view(b *Books, v *model.View) {
-	b.Applied[v] = x.entity("partita_applied_"+v.Name, v.Family, 1, field("source", text(1000)), field("version", integer))
+	b.Applied[v] = x.entity(sqltext.AppliedOf+v.Name, v.Family, 1, field("source", text(1000)), field("version", integer))
 	if len(v.Folds) == 0 {
 		return
 	}
@@ -46,7 +49,7 @@ func (x *extender) view(b *Books, v *model.View) {
 		sum.Default, sum.DefaultValue = model.DefaultLiteral, model.String("0")
 		fields = append(fields, sum, zero(FoldedValues+f.Name))
 	}
-	b.Folded[v] = x.entity("partita_folded_"+v.Name, v.Family, len(v.Entity.Key), fields...)
+	b.Folded[v] = x.entity(sqltext.FoldedOf+v.Name, v.Family, len(v.Entity.Key), fields...)
 }
 
 // Row makes the internal read of one row of an entity by its key.

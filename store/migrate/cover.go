@@ -19,7 +19,7 @@ func Covers(p *Plan) (beside []string, err error) {
 	for _, s := range p.Steps {
 		index := !slices.ContainsFunc(s.SQL, func(sql string) bool { return !strings.Contains(sql, "INDEX ") })
 		switch {
-		case s.Allow == DropColumn || s.Allow == DropTable:
+		case s.Allow == DropColumn || s.Allow == DropTable || strings.HasPrefix(s.SQL[0], "DROP TABLE "):
 			beside = append(beside, s.What)
 		case !s.Optional && !index:
 			return nil, refuse("to be done: " + s.What)

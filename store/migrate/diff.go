@@ -256,6 +256,10 @@ func (p *planner) unusedTables(objects []sqltext.Object) {
 		s := &Step{What: fmt.Sprintf("Drops the table %s, which is gone from the model, with %s.", name, amount(n, "row")),
 			Cost: "a short lock; the rows are lost: export them first", SQL: []string{"DROP TABLE " + sqltext.Quote(name)}, Allow: DropTable, Optional: true}
 		switch {
+		case p.embedded() && p.viewOf(name) != "" && !p.expires():
+			s.What = fmt.Sprintf("Drops the table %s of the view %s, which is gone from the model, with %s.", name, p.viewOf(name), amount(n, "row"))
+			s.Cost = "a short lock; nothing is lost: a view is made from its source, and is again when it comes back"
+			s.Allow, s.Optional, s.AtStart = "", false, true
 		case p.embedded() && entity && n == 0:
 			s.Cost, s.Allow, s.Optional, s.AtStart = "none: it is empty", "", false, true
 		case p.embedded() && entity:
@@ -265,4 +269,20 @@ func (p *planner) unusedTables(objects []sqltext.Object) {
 		}
 		p.step(s)
 	}
+}
+
+// viewOf gives the view that a table is kept for; "" for none. What was applied of its sources is kept beside
+// the rows of each.
+func (p *planner) viewOf(table string) string {
+	for _, kind := range []string{sqltext.AppliedOf, sqltext.FoldedOf, ""} {
+		if view, ok := strings.CutPrefix(table, kind); ok && p.have.Tables[sqltext.AppliedOf+view] != nil {
+			return view
+		}
+	}
+	return ""
+}
+
+// expires tells whether rows of the model expire: a view may then keep what nobody can make anew.
+func (p *planner) expires() bool {
+	return slices.ContainsFunc(p.m.Entities, func(e *model.Entity) bool { return e.Keep != nil })
 }

@@ -12,6 +12,13 @@ import (
 // counter; in SQLite also mark.
 func BookName(kind string, f *model.Family) string { return bookName(kind, f) }
 
+// What the names of the tables begin with that are kept beside a view's own: how far its sources were applied,
+// and what its folds are made of.
+const (
+	AppliedOf = Prefix + "applied_"
+	FoldedOf  = Prefix + "folded_"
+)
+
 // AddColumn writes the statement that adds a field to an entity's table. A field that may not be
 // null needs a literal default, which the rows that are there get, and which old nodes' inserts get
 // while they do not know the field yet.
