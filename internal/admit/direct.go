@@ -12,9 +12,10 @@ import (
 // needed: the connection is idle for it all the while.
 type Direct struct {
 	// Answer appends the whole answer, headers and all, to a request that was let in: the bytes are all
-	// that has arrived. With false the request is net/http's, and Answer has left no trace. ctx is the
+	// that has arrived. What is long may be given as rest, which is sent behind it and never changed: a copy would be kept for
+	// each caller who is slow to take it. With false the request is net/http's, and Answer has left no trace. ctx is the
 	// connection's, as requests have it from net/http, but it does not end when the caller goes.
-	Answer func(ctx context.Context, answer, request []byte) ([]byte, bool)
+	Answer func(ctx context.Context, room, request []byte) (answer, rest []byte, ok bool)
 	// Header, Idle and Write are the server's limits of time: for the head of a request, until the next request, and for
 	// an answer.
 	Header, Idle, Write time.Duration
@@ -57,7 +58,7 @@ func (c *Conn) answered(request []byte) (done bool, err error) {
 
 func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	room := answers.Get().(*[]byte)
-	answer, ok := by.Answer(c.ctx, (*room)[:0], request)
+	answer, rest, ok := by.Answer(c.ctx, (*room)[:0], request)
 	if cap(answer) <= mostKept {
 		*room = answer
 	}
@@ -72,6 +73,11 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	}
 	if _, err := c.socket.Write(answer); err != nil {
 		return false, err
+	}
+	if len(rest) > 0 {
+		if _, err := c.socket.Write(rest); err != nil {
+			return false, err
+		}
 	}
 	c.idle()
 	return true, errors.Join(c.settled(), c.socket.SetReadDeadline(now.Add(by.Idle)))

@@ -22,14 +22,18 @@ import (
 // every request that is unusual in any way: nothing is ever refused here that would not be refused there.
 
 // direct appends the answer to a request; see admit.Direct.
-func (a *API) direct(ctx context.Context, answer, request []byte) ([]byte, bool) {
+func (a *API) direct(ctx context.Context, room, request []byte) (answer, rest []byte, ok bool) {
 	if len(request) > 0 && request[0] == 'P' {
-		return a.directWrite(ctx, answer, request)
+		answer, ok = a.directWrite(ctx, room, request)
+		return answer, nil, ok
 	}
-	return a.directRead(ctx, answer, request)
+	return a.directRead(ctx, room, request)
 }
 
-func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte, ok bool) {
+// notCopied is the length of the shortest body that is sent from the cache's own memory.
+const notCopied = 16 << 10
+
+func (a *API) directRead(ctx context.Context, room, request []byte) (answer, rest []byte, ok bool) {
 	start := time.Now()
 	defer func() {
 		if recover() != nil { // the same happens again where it is recorded and told
@@ -38,15 +42,15 @@ func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte,
 	}()
 	head, fields, ok := readLine(request)
 	if !ok {
-		return answer, false
+		return room, nil, false
 	}
 	route := a.reads[string(head.name)]
 	if route == nil || route.required > 0 || !head.readFields(fields) {
-		return answer, false
+		return room, nil, false
 	}
 	claims, ok := a.known(&head, route.private)
 	if !ok {
-		return answer, false
+		return room, nil, false
 	}
 	degraded := a.modes.Read(route.read)
 	call := route.calls.Get().(*readCall)
@@ -55,22 +59,25 @@ func (a *API) directRead(ctx context.Context, answer, request []byte) (_ []byte,
 	var bad complaints
 	if !route.parsePath(q, string(head.tail), false, &bad) || bad.code != "" {
 		route.reuse(call)
-		return answer, false
+		return room, nil, false
 	}
 	q.Min = string(head.least)
 	result, err := a.answer(ctx, q)
 	if err != nil || !result.Found || result.Quotas != nil {
-		return a.atLength(answer, request, degraded, start, func(w http.ResponseWriter, r *http.Request) {
+		return a.atLength(room, request, degraded, start, func(w http.ResponseWriter, r *http.Request) {
 			a.tell(w, r, route, call, &result, err, start)
-		}), true
+		}), nil, true
 	}
 	sample := sampleOf(&result, start)
-	b := appendDirect(answer, a, call, &result, degraded, sample.Total, start)
+	answer = appendDirect(room, a, call, &result, degraded, sample.Total, start)
+	if rest = result.Body; len(rest) < notCopied {
+		answer, rest = append(answer, rest...), nil
+	}
 	a.recorder.Read(route.read, sample)
 	if result.Spare {
 		route.reuse(call)
 	}
-	return b, true
+	return answer, rest, true
 }
 
 // known gives the claims of a caller who may be answered here: one without a token, where none is needed, or with one
@@ -88,7 +95,7 @@ func (a *API) known(h *requestHead, private bool) (claims *model.Claims, ok bool
 	return claims, claims != nil
 }
 
-// appendDirect appends an answer that shows something, with its headers in the order in which net/http writes them.
+// appendDirect appends the head of an answer that shows something, with its headers in the order in which net/http writes them.
 func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, degraded []string, total time.Duration, now time.Time) []byte {
 	read := call.request.Read
 	b = append(b, "HTTP/1.1 200 OK\r\n"...)
@@ -119,7 +126,7 @@ func appendDirect(b []byte, a *API, call *readCall, result *engine.ReadResult, d
 	if !long {
 		b = appendLength(b, result.Body)
 	}
-	return append(append(b, "\r\n\r\n"...), result.Body...)
+	return append(b, "\r\n\r\n"...)
 }
 
 func appendLength(b, body []byte) []byte {

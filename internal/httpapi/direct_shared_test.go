@@ -2,9 +2,12 @@ package httpapi_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +77,38 @@ func TestALoadAtTheDoorGoesOnForThoseWhoJoined(t *testing.T) {
 		last = a.Status
 	}
 	t.Errorf("the second caller was never answered: %s", last)
+}
+
+// Those who are slow to take a long answer from the cache have no copy of it each.
+func TestSlowCallersShareALongAnswer(t *testing.T) {
+	s := serveTwice(t, strings.NewReplacer("text(4000)", "text(1000000)", "{list: room, ", "{list: room, fresh: 10m, ").Replace(rooms))
+	for n := range 8 {
+		s.want(201, "POST", "/v1/put", fmt.Sprintf(`{"house_id":"h","n":%d,"note":"%s"}`, n, strings.Repeat("x", 500_000)))
+	}
+	for range 2 {
+		s.want(200, "GET", "/v1/all/h", "")
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	const callers = 20
+	for range callers {
+		c := dialTo(t, s.door)
+		if err := c.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, get("/v1/all/h")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err != nil { // the rest is not taken
+			t.Fatal(err)
+		}
+	}
+	if more := heap() - before; more > callers*4_000_000/2 {
+		t.Errorf("%d callers of one answer of 4 MB hold %d MB", callers, more/1_000_000)
+	}
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -37,6 +38,9 @@ func TestReadsOfTheStoreAtTheDoorAreThoseOfNetHTTP(t *testing.T) {
 	s := serveTwice(t, rooms)
 	s.want(201, "POST", "/v1/put", `{"house_id":"h","n":1,"note":"a"}`)
 	s.want(201, "POST", "/v1/put", `{"house_id":"h","n":2,"note":"`+strings.Repeat("x", 3000)+`"}`)
+	for n := range 10 {
+		s.want(201, "POST", "/v1/put", fmt.Sprintf(`{"house_id":"big","n":%d,"note":"%s"}`, n, strings.Repeat("x", 3000)))
+	}
 	some := token(t, "ann")
 	s.want(200, "GET", "/v1/one/h/1", "", some) // the token is known from now on
 	for _, test := range []struct{ address, field, status string }{
@@ -44,6 +48,7 @@ func TestReadsOfTheStoreAtTheDoorAreThoseOfNetHTTP(t *testing.T) {
 		{"one/h/1", some, "200"},
 		{"one/h/2", "", "200"}, // longer than net/http finds out by itself
 		{"all/h", "", "200"},
+		{"all/big", "", "200"}, // so long that it is sent from where it lies
 		{"all/empty", "", "200"},
 		{"one/h/3", "", "404"},
 		{"one/h/1", "Partita-Min-Version: no", "400"},
@@ -92,12 +97,12 @@ func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
 	}
 	door := admit.NewDoor(admit.DoorConfig{Model: m})
 	begun, goOn := make(chan struct{}), make(chan struct{})
-	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(ctx context.Context, b, _ []byte) ([]byte, bool) {
+	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(ctx context.Context, b, _ []byte) ([]byte, []byte, bool) {
 		close(begun)
 		<-goOn
 		door.Abandon()
 		<-ctx.Done()
-		return append(b, "pong"...), true
+		return append(b, "pong"...), nil, true
 	}})
 	listener := door.Listen(inner)
 	defer listener.Close()
@@ -146,8 +151,8 @@ func TestAConnectionIsClosedWhileItsFirstRequestComes(t *testing.T) {
 		t.Fatal(err)
 	}
 	door := admit.NewDoor(admit.DoorConfig{Model: m})
-	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, _ []byte) ([]byte, bool) {
-		return append(b, "pong"...), true
+	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, _ []byte) ([]byte, []byte, bool) {
+		return append(b, "pong"...), nil, true
 	}})
 	listener := door.Listen(inner)
 	defer listener.Close()
@@ -194,7 +199,7 @@ func TestAConnectionIsClosedAfterADefectAtTheDoor(t *testing.T) {
 	door := admit.NewDoor(admit.DoorConfig{Model: m})
 	server := httpapi.ServerBehind(door, http.NotFoundHandler())
 	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	door.Answer(admit.Direct{Answer: func(context.Context, []byte, []byte) ([]byte, bool) { panic("a defect") }})
+	door.Answer(admit.Direct{Answer: func(context.Context, []byte, []byte) ([]byte, []byte, bool) { panic("a defect") }})
 	go server.Serve(door.Listen(inner))
 	defer server.Close()
 	dialled, err := net.Dial("tcp", inner.Addr().String())

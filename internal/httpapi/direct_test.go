@@ -305,8 +305,8 @@ func TestAnswersAtTheDoorPutOffTheEndOfAConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	door := admit.NewDoor(admit.DoorConfig{Model: m})
-	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, request []byte) ([]byte, bool) {
-		return append(b, "pong"...), string(request) == "ping"
+	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, request []byte) ([]byte, []byte, bool) {
+		return append(b, "pong"...), nil, string(request) == "ping"
 	}})
 	watch := &watching{Listener: inner}
 	listener := door.Listen(watch)
