@@ -58,6 +58,7 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 			}
 		}
 		var killed atomic.Bool
+		var taken atomic.Int64 // in this round
 		var wg sync.WaitGroup
 		for _, a := range all {
 			wg.Go(func() {
@@ -65,10 +66,14 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 				defer client.CloseIdleConnections()
 				for !killed.Load() {
 					a.add(t, client, node.base)
+					if a.accepted[a.next-1] != "" {
+						taken.Add(1)
+					}
 				}
 			})
 		}
-		wait(time.Duration(50+r.IntN(400)) * time.Millisecond)
+		eventually(t, "writes are accepted", func() bool { return taken.Load() >= 10 })
+		wait(time.Duration(r.IntN(400)) * time.Millisecond)
 		node.kill()
 		killed.Store(true)
 		wg.Wait()
@@ -92,9 +97,6 @@ func TestAKilledNodeLosesNoAcceptedWrite(t *testing.T) {
 		})
 	}
 	t.Logf("%d writes were accepted, %d requests had no answer, over %d kills", accepted, uncertain, rounds)
-	if accepted < 10*rounds {
-		t.Error("too little was accepted to say anything")
-	}
 }
 
 // post sends a write of the account; 0 where there was no answer.
@@ -243,6 +245,7 @@ func TestNodesShareAcceptedWrites(t *testing.T) {
 	var (
 		all     [callers]*additions
 		stopped atomic.Bool
+		taken   atomic.Int64
 		again   atomic.Int64
 		wg      sync.WaitGroup
 	)
@@ -264,6 +267,7 @@ func TestNodesShareAcceptedWrites(t *testing.T) {
 						t.Error(err)
 					}
 					a.note(o.ID)
+					taken.Add(1)
 				case s.status < 500:
 					t.Errorf("%d %s", s.status, s.body.String())
 					return
@@ -292,6 +296,7 @@ func TestNodesShareAcceptedWrites(t *testing.T) {
 		n.start(t)
 	}
 	wait(300 * time.Millisecond)
+	eventually(t, "enough is accepted to say something", func() bool { return taken.Load() >= int64(20*troubles) || t.Failed() })
 	stopped.Store(true)
 	wg.Wait()
 	accepted := 0
@@ -310,7 +315,4 @@ func TestNodesShareAcceptedWrites(t *testing.T) {
 		})
 	}
 	t.Logf("%d writes were accepted, %d requests repeated", accepted, again.Load())
-	if accepted < 20*troubles {
-		t.Error("too little was accepted to say anything")
-	}
 }

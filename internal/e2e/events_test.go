@@ -122,11 +122,7 @@ func (x *example) rows(token, path string) (rows []map[string]any) {
 
 func (x *example) wait(what string, holds func() bool) {
 	x.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			x.t.Fatalf("it does not come to this: %s", what)
-		}
-	}
+	eventually(x.t, what, holds)
 }
 
 // Transfers between accounts settle or are undone, each once, while a node goes and comes: no money

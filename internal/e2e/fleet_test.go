@@ -19,6 +19,16 @@ import (
 	"github.com/partita-dev/partita/bus/bustest"
 )
 
+// eventually waits for what must come, once nothing fails any more.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for until := time.Now().Add(2 * time.Minute); !so(); wait(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("it does not come to this: %s", what)
+		}
+	}
+}
+
 // soak tells whether the long form of the tests is wanted: make soak, or PARTITA_SOAK=1.
 func soak() bool { return os.Getenv("PARTITA_SOAK") != "" }
 

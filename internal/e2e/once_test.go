@@ -246,11 +246,7 @@ func (w *onceWorld) trouble(long time.Duration, how string, links ...*link) {
 // eventually waits for what must come once nothing fails any more.
 func (w *onceWorld) eventually(what string, so func() bool) {
 	w.t.Helper()
-	for until := time.Now().Add(2 * time.Minute); !so(); wait(20 * time.Millisecond) {
-		if time.Now().After(until) {
-			w.t.Fatalf("it does not come to this: %s", what)
-		}
-	}
+	eventually(w.t, what, so)
 }
 
 // get reads from some node.

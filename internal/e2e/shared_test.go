@@ -110,6 +110,7 @@ func TestTheSharedCacheFails(t *testing.T) {
 	t.Logf("seed %d", seed)
 	f, s := startSharing(t, seed, 25*time.Millisecond)
 	c := newChecker(t, f, 24)
+	var hits uint64
 	c.run(seed, 6, 12, func() {
 		r := rand.New(rand.NewPCG(seed, 4))
 		for round := range 4 {
@@ -131,18 +132,18 @@ func TestTheSharedCacheFails(t *testing.T) {
 			f.sharing(t, observe.OK)
 		}
 		wait(time.Second)
+		eventually(t, "there were enough answers to say something, of the shared cache among them", func() bool {
+			hits = 0
+			for _, n := range f.nodes {
+				hits += status(t, n).Shared.Hits
+			}
+			return hits > 0 && c.reads.Load() >= 2000 || t.Failed()
+		})
 	})
 	c.settle()
-	var hits uint64
-	for _, n := range f.nodes {
-		hits += status(t, n).Shared.Hits
-	}
 	t.Logf("%d answers, %d of them too old, %d requests without an answer, %d writes; the shared cache answered %d times",
 		c.reads.Load(), c.old.Load(), c.failed.Load(), c.writes.Load(), hits)
 	if c.failed.Load() > 0 {
 		t.Errorf("%d requests failed", c.failed.Load())
-	}
-	if hits == 0 || c.reads.Load() < 2000 {
-		t.Error("too little happened to say anything")
 	}
 }

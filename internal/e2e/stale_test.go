@@ -74,6 +74,7 @@ type checker struct {
 // cuts and restarts, and counts answers that are older than what the read promises, than the version
 // that the caller demanded, or than their own Age says. The clock that it measures with is its own.
 func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
+	const few = 5000
 	wanted, least, most, readers := int64(100_000), 12*time.Second, 22*time.Second, 12
 	if soak() {
 		wanted, least, most, readers = 1_200_000, 10*time.Minute, time.Hour, 96
@@ -92,7 +93,8 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 				told = time.Now()
 				t.Logf("after %v: %d answers, %d of them stale; %d older than their bound", took.Round(time.Second), c.reads.Load(), c.staleAnswers.Load(), c.old.Load())
 			}
-			return c.reads.Load() >= wanted && took > least || took > most || c.old.Load() > 20
+			n := c.reads.Load() // on a slow machine it takes longer until it says something
+			return n >= wanted && took > least || n >= few && took > most || took > 5*most || c.old.Load() > 20
 		})
 	})
 	f.bridge.faulty.Store(false)
@@ -104,7 +106,7 @@ func TestNoAnswerIsOlderThanItsBound(t *testing.T) {
 		n, time.Since(began).Round(time.Second), c.staleAnswers.Load(), c.demanded.Load(), c.failed.Load(), c.writes.Load(), c.unsure.Load())
 	t.Logf("messages: %d in order, %d lost, %d doubled, %d late", b.passed.Load(), b.lost.Load(), b.doubled.Load(), b.delayed.Load())
 	t.Logf("%d answers older than their bound; were it more than one in %d, so many right ones would be seen with less than 5 %% chance", c.old.Load(), n/3)
-	if n < 5000 || b.lost.Load() == 0 || b.doubled.Load() == 0 || c.demanded.Load() == 0 {
+	if n < few || b.lost.Load() == 0 || b.doubled.Load() == 0 || c.demanded.Load() == 0 {
 		t.Error("too little happened to say anything")
 	}
 	if soak() && (n < 1_000_000 || c.staleAnswers.Load() == 0) {
