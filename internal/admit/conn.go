@@ -3,68 +3,12 @@ package admit
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"io"
 	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
-
-// Listener gives connections whose requests pass a Door. Make one with Door.Listen.
-type Listener struct {
-	net.Listener
-	door   *Door
-	closed chan struct{}
-	once   atomic.Bool
-}
-
-// Listen puts the Door before a listener of TCP connections.
-func (d *Door) Listen(l net.Listener) *Listener {
-	return &Listener{Listener: l, door: d, closed: make(chan struct{})}
-}
-
-// Accept waits while too many connections are open.
-func (l *Listener) Accept() (net.Conn, error) {
-	d := l.door
-	for d.open.Load() >= int64(d.config.Connections) {
-		d.stuck.Store(true)
-		select {
-		case <-l.closed:
-			return nil, net.ErrClosed
-		case <-d.eased:
-		case <-time.After(shortPatience):
-		}
-		d.stuck.Store(false)
-	}
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	s, ok := raw.(socket)
-	if !ok {
-		return raw, nil
-	}
-	d.open.Add(1)
-	c := &Conn{socket: s, door: d, first: true, came: time.Now(), fresh: true}
-	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
-		c.address = maphash.String(addresses, host)
-	}
-	if d.direct != nil {
-		c.ctx, c.end = context.WithCancel(WithConn(d.base, c))
-	}
-	return c, nil
-}
-
-var addresses = maphash.MakeSeed()
-
-// Close ends the listening.
-func (l *Listener) Close() error {
-	if l.once.CompareAndSwap(false, true) {
-		close(l.closed)
-	}
-	return l.Listener.Close()
-}
 
 // socket is a TCP connection, or what stands before one.
 type socket interface {
@@ -328,27 +272,3 @@ func (c *Conn) Unmark() bool {
 
 // Held tells how long the request that is under way was held.
 func (c *Conn) Held() time.Duration { return c.held }
-
-type connKey struct{}
-
-// WithConn gives a context from which Aside finds the connection.
-func WithConn(ctx context.Context, c net.Conn) context.Context {
-	if c, ok := c.(*Conn); ok {
-		return context.WithValue(ctx, connKey{}, c)
-	}
-	return ctx
-}
-
-// ConnOf gives the connection of a request; nil where it has not come through a Door.
-func ConnOf(ctx context.Context) *Conn {
-	c, _ := ctx.Value(connKey{}).(*Conn)
-	return c
-}
-
-// Aside says that the request of that context is about to wait for something else than a processor, so
-// that others may be looked at meanwhile.
-func Aside(ctx context.Context) {
-	if c := ConnOf(ctx); c != nil {
-		c.Aside()
-	}
-}

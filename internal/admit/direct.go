@@ -83,11 +83,6 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	return true, errors.Join(c.settled(), c.socket.SetReadDeadline(now.Add(by.Idle)))
 }
 
-type manyKey struct{}
-
-// ForMany gives a context for what several callers wait for: it is not given up when the one who asked first has gone.
-func ForMany(ctx context.Context) context.Context { return context.WithValue(ctx, manyKey{}, true) }
-
 // leftDirectly tells whether the caller of a request that waited so long has given up, where net/http does not see to
 // that.
 func leftDirectly(ctx context.Context, waited time.Duration) bool {
