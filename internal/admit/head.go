@@ -46,14 +46,14 @@ func (d *Door) pattern(head []byte, led bool) *pattern {
 // way: what a proxy takes for one request and the Door for two, or the other way round, is a way to slip somebody else's
 // answer to a caller.
 func whollyRead(b []byte) bool {
-	line, fields, ok := bytes.Cut(b, []byte("\r\n"))
+	line, fields, _ := bytes.Cut(b, []byte("\r\n"))
 	target, get := bytes.CutPrefix(line, []byte("GET /"))
+	post := false
 	if !get {
-		if target, ok = bytes.CutPrefix(line, []byte("POST /")); !ok {
-			return false
-		}
+		target, post = bytes.CutPrefix(line, []byte("POST /"))
 	}
-	if target, ok = bytes.CutSuffix(target, []byte(" HTTP/1.1")); !ok || bytes.IndexByte(target, ' ') >= 0 || !clean(target) {
+	target, ok := bytes.CutSuffix(target, []byte(" HTTP/1.1"))
+	if !get && !post || !ok || bytes.IndexByte(target, ' ') >= 0 || !clean(target) {
 		return false
 	}
 	length := -1
