@@ -111,8 +111,8 @@ func backupPath(out, service string) (string, error) {
 			return "", usage{fmt.Errorf("--out %s cannot be made a folder: %w", out, errors.Unwrap(err))}
 		}
 	}
-	if stat, err := os.Stat(out); err != nil || !stat.IsDir() {
-		return out, nil
+	if stat, err := os.Stat(out); err == nil && stat.IsDir() {
+		return filepath.Join(out, keep.FileName(service, time.Now())), nil
 	}
-	return filepath.Join(out, keep.FileName(service, time.Now())), nil
+	return out, nil
 }
