@@ -65,10 +65,10 @@ type Door struct {
 	looked  time.Time                   // when it was looked for some; under mu
 
 	mu        sync.Mutex
-	lines     [2 * kinds]lanes[uint64] // by what they need; lanes by caller's address. Then those of heavy partitions
-	all       ages                     // who is held
-	watched   bool                     // a look at the ages is due
-	shortened time.Time                // when short was made shorter
+	lines     [2 * kinds]lanes[uint64]    // by what they need; lanes by caller's address. Then those of heavy partitions
+	all       [2 * kinds][priorities]ages // who is held, by line and priority
+	watched   bool                        // a look at the ages is due
+	shortened time.Time                   // when short was made shorter
 	counts    counts
 }
 

@@ -13,7 +13,7 @@ import (
 const (
 	shortHold = 850 * time.Millisecond // while more comes than can be done, at the most
 	leastHold = 150 * time.Millisecond // and at least
-	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others
+	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others of its line
 	oldFor    = 200 * time.Millisecond // and who for this long is refused in the end, where many are held
 	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
 	goneEvery = 50 * time.Millisecond  // how often the time is shortened at the most
@@ -25,15 +25,21 @@ type held struct {
 	waiter[uint64]
 	priority       model.Priority
 	line           int   // of the Door's lines
-	older, younger *held // of all that are held
+	older, younger *held // of those of its line and priority
 	stale          bool  // in no lane any more: it has been held for too long
 	left           bool  // its caller has gone
 }
 
-// ages are all who are held, from the oldest to the newest.
+// ages are those of one line and priority who are held, from the oldest to the newest.
 type ages struct {
 	oldest, newest *held
 	fresh          *held // the oldest that is not stale
+	n              int64
+}
+
+// standing tells whether more of them come than can be done: one has been held for long.
+func (a *ages) standing(now time.Time) bool {
+	return a.oldest != nil && now.Sub(a.oldest.asked) >= overloadAfter
 }
 
 func (a *ages) add(h *held) {
@@ -47,6 +53,7 @@ func (a *ages) add(h *held) {
 	if a.fresh == nil {
 		a.fresh = h
 	}
+	a.n++
 }
 
 func (a *ages) remove(h *held) {
@@ -64,14 +71,7 @@ func (a *ages) remove(h *held) {
 		a.newest = h.older
 	}
 	h.older, h.younger = nil, nil
-}
-
-// newestStale gives who was held for too long, and least of all.
-func (a *ages) newestStale() *held {
-	if a.fresh != nil {
-		return a.fresh.older
-	}
-	return a.newest
+	a.n--
 }
 
 // enter lets a request in whose first bytes have arrived, at once or after a wait; false: it is to be
@@ -135,9 +135,9 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 		h.line += int(kinds)
 	}
 	h.asked, h.weight, h.answered, h.left, h.of = now, 1, false, false, h
-	d.lines[h.line].put(&h.waiter, p.priority, c.address)
-	d.all.add(h)
 	h.priority = p.priority
+	d.lines[h.line].put(&h.waiter, p.priority, c.address)
+	d.all[h.line][h.priority].add(h)
 	d.counts.waited[p.priority]++
 	c.waits.Store(h)
 	if !d.watched {
@@ -182,31 +182,53 @@ func (d *Door) age() {
 		return
 	}
 	now := time.Now()
-	hold, some := d.long, 0
 	if now.Sub(d.shortened) > time.Second { // they may be patient again
 		d.short = max(d.short, min(shortHold, d.short+ageEvery/4))
 	}
-	if d.standing(now) {
-		hold = d.short
-		// Some are refused earlier: so that those who came together do not come together again.
-		some = 1 + int(d.held.Load()*9/8*int64(ageEvery)/int64(hold))
-		for h := d.all.fresh; h != nil && now.Sub(h.asked) >= freshFor; h = h.younger {
-			d.lines[h.line].remove(&h.waiter)
-			h.stale, d.all.fresh = true, h.younger
+	all := d.held.Load()
+	behind := all // who come after those that are looked at
+	for p := model.Critical; ; p-- {
+		for first := 0; first < len(d.all); first += int(kinds) { // those of heavy partitions last
+			for line := first; line < first+int(kinds); line++ {
+				behind -= d.all[line][p].n
+			}
+			for line := first; line < first+int(kinds); line++ {
+				d.ageOf(&d.all[line][p], now, behind*8 >= all*7)
+			}
 		}
-	}
-	for h := d.all.oldest; h != nil; h = d.all.oldest {
-		if age := now.Sub(h.asked); age < hold && (some <= 0 || age < hold/2) {
+		if p == model.Bulk {
 			break
 		}
-		some--
-		d.remove(h, Full)
-		h.answer <- false
 	}
 	if !d.pumped() || d.pump.endless(now) {
 		d.callLocked(now)
 	}
 	time.AfterFunc(ageEvery, d.age)
+}
+
+// ageOf refuses who has been held for long of one line and priority. ahead: nearly all who are held come after them. Then it is
+// not they who are too many: they are held as long as in good times, since each is let in before all the others.
+func (d *Door) ageOf(a *ages, now time.Time, ahead bool) {
+	hold, some := d.long, 0
+	if a.standing(now) {
+		for h := a.fresh; h != nil && now.Sub(h.asked) >= freshFor; h = h.younger {
+			d.lines[h.line].remove(&h.waiter)
+			h.stale, a.fresh = true, h.younger
+		}
+		if !ahead {
+			hold = d.short
+			// Some are refused earlier: so that those who came together do not come together again.
+			some = 1 + int(a.n*9/8*int64(ageEvery)/int64(hold))
+		}
+	}
+	for h := a.oldest; h != nil; h = a.oldest {
+		if age := now.Sub(h.asked); age < hold && (some <= 0 || age < hold/2) {
+			return
+		}
+		some--
+		d.remove(h, Full)
+		h.answer <- false
+	}
 }
 
 // missed says that a caller has given up who was held.
@@ -225,7 +247,7 @@ func (d *Door) remove(h *held, why Reason) {
 	if !h.stale {
 		d.lines[h.line].remove(&h.waiter)
 	}
-	d.all.remove(h)
+	d.all[h.line][h.priority].remove(h)
 	d.held.Add(-1)
 	d.counts.refused[h.priority][why]++
 }
@@ -253,9 +275,8 @@ func (d *Door) call() {
 }
 
 func (d *Door) callLocked(now time.Time) {
-	newest := d.standing(now)
 	for d.held.Load() > 0 {
-		if !d.callOne(now, newest) {
+		if !d.callOne(now) {
 			return
 		}
 	}
@@ -263,12 +284,19 @@ func (d *Door) callLocked(now time.Time) {
 
 // standing tells whether more comes than can be done: somebody has been held for long. The lock is held.
 func (d *Door) standing(now time.Time) bool {
-	return d.all.oldest != nil && now.Sub(d.all.oldest.asked) >= overloadAfter
+	for line := range d.all {
+		for p := range d.all[line] {
+			if d.all[line][p].standing(now) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
 // than their share get what the others leave, and one turn in heavyTurn.
-func (d *Door) callOne(now time.Time, newest bool) bool {
+func (d *Door) callOne(now time.Time) bool {
 	turn := d.turn.Add(1)
 	heavyFirst := turn%heavyTurn == 0
 	for p := model.Critical; ; p-- {
@@ -278,34 +306,42 @@ func (d *Door) callOne(now time.Time, newest bool) bool {
 			if (i >= int(kinds)) != heavyFirst {
 				line += int(kinds)
 			}
-			w := d.lines[line].next(p, newest)
-			if w == nil || !d.take(p, k) {
-				continue
+			if h := d.first(line, p, now); h != nil && d.take(p, k) {
+				d.letIn(h, now)
+				return true
 			}
-			d.lines[line].serve(w)
-			d.letIn(w.of, now)
-			return true
 		}
 		if p == model.Bulk {
-			break
+			return false
 		}
 	}
-	if h := d.all.newestStale(); d.all.fresh == nil && h != nil && d.worth(h, now) && d.take(h.priority, kind(h.line%int(kinds))) {
-		d.letIn(h, now)
-		return true
+}
+
+// first gives who of a line and priority comes first; nil: nobody. Where one of them has been held for long the newest
+// come first, whatever there is of others; and after all of them who was held for long, the newest first too.
+func (d *Door) first(line int, p model.Priority, now time.Time) *held {
+	a := &d.all[line][p]
+	if w := d.lines[line].next(p, a.standing(now)); w != nil {
+		return w.of
 	}
-	return false
+	if h := a.newest; h != nil && d.worth(a, h, now) {
+		return h
+	}
+	return nil
 }
 
 // worth tells whether to let somebody in who has been held for long: where many are, its caller would have the
-// answer too late for whatever it is for.
-func (d *Door) worth(h *held, now time.Time) bool {
-	return now.Sub(h.asked) < oldFor || d.held.Load() <= int64(d.config.Inside)
+// answer too late for whatever it is for. A critical one's would have none else while others are served.
+func (d *Door) worth(a *ages, h *held, now time.Time) bool {
+	return h.priority == model.Critical || now.Sub(h.asked) < oldFor || a.n <= int64(d.config.Inside)
 }
 
-// letIn lets somebody in who is in no lane any more. The lock is held.
+// letIn lets somebody in. The lock is held.
 func (d *Door) letIn(h *held, now time.Time) {
-	d.all.remove(h)
+	if !h.stale {
+		d.lines[h.line].serve(&h.waiter)
+	}
+	d.all[h.line][h.priority].remove(h)
 	d.held.Add(-1)
 	d.counts.wait[h.priority] += max(0, now.Sub(h.asked))
 	h.answered = true

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -73,6 +74,7 @@ func (v *visitors) leave() int {
 
 const (
 	plainTarget  = "/v1/ring/red/1"
+	heavyTarget  = "/v1/ring/blue/1" // where heavyBlue was called
 	urgentTarget = "/readyz"
 )
 
@@ -104,7 +106,7 @@ func TestAllIsReadFirstAndAFewGoOnByTheirOrder(t *testing.T) {
 		if d.backlog.Load() {
 			t.Error("with nobody left, all is read first still")
 		}
-		if d.inside.Load() != 0 || d.all.oldest != nil {
+		if d.inside.Load() != 0 || d.held.Load() != 0 {
 			t.Errorf("%d are inside, of none", d.inside.Load())
 		}
 	})
@@ -218,4 +220,109 @@ func TestWhatIsNotEvenHeldCountsAsRefused(t *testing.T) {
 	if f := d.Figures(); f.Requests != 1 || f.Classes[1].Refused != 1 || len(told) != 1 || told[0] != m.Reads[0] {
 		t.Errorf("%+v, told of %v", f, told)
 	}
+}
+
+// heavyBlue makes the partition of heavyTarget one that takes more than its share.
+func (d *Door) heavyBlue() {
+	d.heavy.Store(&[]heavyHint{{d.config.Model.Families[0], []byte("blue"), nil}})
+}
+
+// stall lets nobody in for a while, as a processor does that has other work.
+func (d *Door) stall(length time.Duration) {
+	d.inside.Add(1000)
+	time.Sleep(length)
+	synctest.Wait()
+	d.inside.Add(-1000)
+}
+
+// A pause in which critical ones were held for long does not make them come after all the others who never end.
+func TestCriticalOnesComeFirstHoweverLongTheyWereHeld(t *testing.T) {
+	d := crowdedDoor(t, 2)
+	d.config.Inside = 4
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		for range 20 {
+			v.come(t, "urgent", urgentTarget)
+			v.come(t, "plain", plainTarget)
+		}
+		d.stall(2 * oldFor)
+		for range 20 {
+			v.come(t, "plain", plainTarget)
+			d.allRead(true)
+			synctest.Wait()
+			v.leave()
+		}
+		urgent := 0
+		for _, name := range v.in[:20] {
+			if name == "urgent" {
+				urgent++
+			}
+		}
+		if urgent != 20 {
+			t.Errorf("%d of the first 20 were critical, of 20 who had come: in %v, refused %v", urgent, v.in, v.out)
+		}
+		for d.held.Load() > 0 {
+			d.allRead(true)
+			time.Sleep(ageEvery)
+			synctest.Wait()
+			v.leave()
+		}
+		v.all.Wait()
+	})
+}
+
+// Those of other partitions come in their order while those of a heavy one have been held for long: with the newest of
+// them first, their last would wait for long too.
+func TestNeighboursOfAHeavyPartitionComeInTheirOrder(t *testing.T) {
+	d := crowdedDoor(t, 1)
+	d.heavyBlue()
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		for range 10 {
+			v.come(t, "heavy", heavyTarget)
+		}
+		d.stall(2 * overloadAfter)
+		want := []string{"a", "b", "c", "d", "e"}
+		for _, name := range want {
+			v.come(t, name, plainTarget)
+		}
+		for d.held.Load() > 0 {
+			d.allRead(true)
+			synctest.Wait()
+			v.leave()
+		}
+		v.all.Wait()
+		var got []string
+		for _, name := range v.in[:min(6, len(v.in))] { // every eighth turn is the heavy one's
+			if name != "heavy" {
+				got = append(got, name)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("in %v, refused %v", v.in, v.out)
+		}
+	})
+}
+
+// Who is held beside many of a heavy partition is not too many, and is not refused early with them.
+func TestNeighboursOfAHeavyPartitionAreNotRefusedWithIt(t *testing.T) {
+	d := crowdedDoor(t, 0)
+	d.heavyBlue()
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		v.come(t, "a", plainTarget)
+		v.come(t, "urgent", urgentTarget)
+		for range 100 {
+			v.come(t, "heavy", heavyTarget)
+		}
+		time.Sleep(shortHold * 3 / 4) // some are refused by then
+		synctest.Wait()
+		if len(v.out) == 0 || slices.Contains(v.out, "a") || slices.Contains(v.out, "urgent") {
+			t.Errorf("refused are %v", v.out)
+		}
+		v.all.Wait()
+		if len(v.out) != 102 {
+			t.Errorf("%d are refused in the end", len(v.out))
+		}
+	})
 }
