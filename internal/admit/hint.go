@@ -2,13 +2,14 @@ package admit
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/partita-dev/partita/model"
 )
 
-// heavyHint is a partition that takes more than its share, as requests name it. Only the gates, which
-// know who is allowed what, find such partitions: whoever is not let through to the store cannot make a
+// heavyHint is a partition that takes more than its share, as requests name it. Such partitions are found by what was
+// let through to the store, and by what was answered, to those who are allowed it: nobody else can make a
 // partition heavy, but a request that names a heavy one waits behind others.
 type heavyHint struct {
 	family *model.Family
@@ -18,6 +19,7 @@ type heavyHint struct {
 
 const (
 	heavyShare = 0.25 // of all that was done lately; a partition of which there are many never has it
+	heavyStill = 0.05 // while those who ask for it have to wait
 	heavyTurn  = 8
 	lookEvery  = 100 * time.Millisecond
 )
@@ -26,7 +28,7 @@ const (
 func (d *Door) isHeavy(p *pattern, head []byte, now time.Time) bool {
 	if now.Sub(d.looked) >= lookEvery {
 		d.looked = now
-		d.lookForHeavy()
+		d.lookForHeavy(now)
 	}
 	hints := d.heavy.Load()
 	if hints == nil || p.read == nil && p.write == nil {
@@ -40,23 +42,46 @@ func (d *Door) isHeavy(p *pattern, head []byte, now time.Time) bool {
 	return false
 }
 
-func (d *Door) lookForHeavy() {
+// lookForHeavy finds who takes more than its share of the store, or of what is answered. One that was found is so for as long as
+// those who ask for it have to wait: what it gets then is less than what it asks for.
+func (d *Door) lookForHeavy(now time.Time) {
 	if d.config.Heavy == nil {
 		return
 	}
-	var hints []heavyHint
-	for _, one := range d.config.Heavy.top(4) {
-		if one.Share < heavyShare {
-			break
+	var hints, before []heavyHint
+	if list := d.heavy.Load(); list != nil && d.heavyStands(now) {
+		before = *list
+	}
+	for _, found := range [][]HeavyPartition{d.config.Heavy.costs.top(4, 0), d.config.Heavy.answers.top(4, fewAnswers)} {
+		for _, one := range found {
+			f, text := one.partition.Family, []byte(one.Partition)
+			same := func(h heavyHint) bool { return h.family == f && bytes.Equal(h.text, text) }
+			enough := heavyShare
+			if slices.ContainsFunc(before, same) {
+				enough = heavyStill
+			}
+			if one.Share >= enough && !slices.ContainsFunc(hints, same) {
+				hints = append(hints, heavyHint{f, text, []byte(`"` + f.By.Name + `"`)})
+			}
 		}
-		f := one.partition.Family
-		hints = append(hints, heavyHint{f, []byte(one.Partition), []byte(`"` + f.By.Name + `"`)})
 	}
 	if hints == nil {
 		d.heavy.Store(nil)
 		return
 	}
 	d.heavy.Store(&hints)
+}
+
+// heavyStands tells whether requests of heavy partitions have been held for long. The lock is held.
+func (d *Door) heavyStands(now time.Time) bool {
+	for line := int(kinds); line < len(d.all); line++ {
+		for p := range d.all[line] {
+			if d.all[line][p].standing(now) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // named tells whether a request names the partition: a read in its path, a write in its body.

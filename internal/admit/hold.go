@@ -142,6 +142,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	c.waits.Store(h)
 	if !d.watched {
 		d.watched = true
+		d.config.Heavy.want(true)
 		time.AfterFunc(ageEvery, d.age)
 	}
 	if !d.pumped() {
@@ -179,6 +180,7 @@ func (d *Door) age() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.watched = d.held.Load() > 0; !d.watched {
+		d.config.Heavy.want(false)
 		return
 	}
 	now := time.Now()

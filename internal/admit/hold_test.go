@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita/model"
+	"github.com/partita-dev/partita/store"
 )
 
 // crowdedDoor makes a Door that reads all that has arrived before it lets anybody go on; few may be looked at then. Who calls
@@ -324,5 +326,47 @@ func TestNeighboursOfAHeavyPartitionAreNotRefusedWithIt(t *testing.T) {
 		if len(v.out) != 102 {
 			t.Errorf("%d are refused in the end", len(v.out))
 		}
+	})
+}
+
+// A partition that is asked for all the time is found though the cache answers for it, and is still known while it is held
+// back and so gets little.
+func TestAPartitionThatTheCacheAnswersForIsFoundToBeHeavy(t *testing.T) {
+	d := crowdedDoor(t, 0)
+	heavy := NewHeavy()
+	d.config.Heavy = heavy
+	g := NewGate(GateConfig{Heavy: heavy})
+	answer := func(name string, n int) {
+		for range n {
+			g.Answered(store.Partition{Family: d.config.Model.Families[0], Value: model.String(name)})
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		v := &visitors{d: d}
+		lines := func() (plain, heavy int64) {
+			return d.all[readGate][model.Normal].n + d.all[processor][model.Normal].n,
+				d.all[kinds+readGate][model.Normal].n + d.all[kinds+processor][model.Normal].n
+		}
+		answer("blue", 10000) // nobody is held: nobody wants to know
+		v.come(t, "a", heavyTarget)
+		answer("blue", 2000)
+		for i := range 2000 {
+			answer(fmt.Sprint(i%20), 1)
+		}
+		time.Sleep(lookEvery)
+		v.come(t, "b", heavyTarget)
+		v.come(t, "c", plainTarget)
+		if plain, heavy := lines(); plain != 2 || heavy != 1 {
+			t.Errorf("%d are held with all, %d as of a heavy partition", plain, heavy)
+		}
+		time.Sleep(2 * overloadAfter)
+		for i := range 16000 {
+			answer(fmt.Sprint(i%20), 1)
+		}
+		v.come(t, "d", heavyTarget)
+		if _, heavy := lines(); heavy != 2 {
+			t.Errorf("%d are held as of a heavy partition, where two are", heavy)
+		}
+		v.all.Wait()
 	})
 }

@@ -39,6 +39,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	e.study.Asked(q.Read, partition, key, q.Args)
 	if r, ok := e.cached(q, partition, key, terms); ok {
 		e.costs(q, 0)
+		e.reads.Answered(partitionOf(q))
 		e.tookIn(ctx, q, &r)
 		return r, nil
 	}
