@@ -50,10 +50,18 @@ func (s *scene) writes(rate float64) load.Stream {
 	return w
 }
 
+// strangers is a base load from callers who do not know of each other, over up to n connections: together with what is more in
+// the trouble the service is overloaded, and nobody is to wait behind another caller for a connection then.
+func (s *scene) strangers(rate float64, n int) load.Stream {
+	base := s.base(rate)
+	base.Strangers, base.Connections, base.Ready = true, n, n
+	return base
+}
+
 // hot asks for the most popular partition ten times as often as the base load would, which asks for
-// all the others.
+// all the others. Each of both has half of the connections of an overload.
 func hot(s *scene) []load.Stream {
-	base := s.base(0.5 * s.report.Knee)
+	base := s.strangers(0.5*s.report.Knee, s.crowd(s.report.Knee)/2)
 	base.Skip = 1
 	var share float64
 	for _, f := range s.stage.Model.Families {
@@ -61,9 +69,9 @@ func hot(s *scene) []load.Stream {
 	}
 	usual := base
 	usual.Name, usual.Partition, usual.Skip, usual.Rate = "the hot one", 0, 0, share*base.Rate
-	usual.Log = load.LogWrites
+	usual.Log, usual.Shared = load.LogWrites, true
 	more := usual
-	more.Name, more.Rate, more.From, more.To = "nine times more of it", 9*usual.Rate, s.begin, s.end
+	more.Name, more.Rate, more.From, more.To, more.Shared = "nine times more of it", 9*usual.Rate, s.begin, s.end, false
 	return []load.Stream{base, usual, more}
 }
 
@@ -94,11 +102,9 @@ func settling(length time.Duration) time.Duration { return min(time.Second, leng
 
 // spike is a load of critical requests, and bulk at twelve times the knee in the trouble.
 func spike(s *scene) []load.Stream {
-	base := s.base(0.2 * s.report.Knee)
+	base := s.strangers(0.2*s.report.Knee, s.crowd(0.2*s.report.Knee))
 	base.Name, base.Patterns = "critical", s.like(critical)
-	more := s.base(12 * s.report.Knee)
+	more := s.strangers(12*s.report.Knee, s.crowd(s.report.Knee))
 	more.Name, more.Patterns, more.From, more.To, more.Log = "bulk", s.like(bulk), s.begin, s.end, load.LogWrites
-	more.Connections, more.Strangers = s.crowd(s.report.Knee), true
-	more.Ready = more.Connections
 	return []load.Stream{base, more}
 }

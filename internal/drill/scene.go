@@ -185,6 +185,7 @@ type part struct {
 type figures struct {
 	counts  load.Counts
 	latency observe.Histogram
+	unsent  observe.Histogram // of these, from when a request was due until it was sent
 	longest time.Duration
 }
 
@@ -206,6 +207,7 @@ func (s *scene) of(p part) (f figures) {
 		took := n.Done - n.At
 		if n.Class <= load.Refused {
 			f.latency.Add(took)
+			f.unsent.Add(n.Sent - n.At)
 		}
 		if n.Class != load.Unsent {
 			f.longest = max(f.longest, took)

@@ -227,11 +227,13 @@ func (f *flow) newPool() *pool {
 }
 
 // ready opens the connections that the stream is to have before anything arrives, one after the other:
-// a thousand callers who all connect in the same moment are another matter than a thousand requests.
+// a thousand callers who all connect in the same moment are another matter than a thousand requests. Each has asked for
+// something: a service soon closes connections on which nothing ever came.
 func (f *flow) ready() {
+	hello := []byte("GET /healthz HTTP/1.1\r\nHost: " + f.r.head.host + "\r\n\r\n")
 	for n := range min(f.Ready, f.Connections) {
 		l := f.r.lines.take(n)
-		if l.conn == nil && l.connect(time.Now().Add(time.Second)) != nil {
+		if l.conn == nil && l.ask(hello, time.Now().Add(time.Second)) != nil {
 			return // whoever comes first finds out
 		}
 		f.pool.open(func(number int) {

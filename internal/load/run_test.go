@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,6 +275,35 @@ func TestACallerGivesUp(t *testing.T) {
 	if err := c.ask([]byte("GET / HTTP/1.1\r\n\r\n"), time.Now().Add(time.Minute)); err != nil || c.answer.status != 200 {
 		t.Error(err, c.answer.status)
 	}
+}
+
+// Connections that are there before anything arrives have asked for something: others are closed by a service before
+// somebody comes over them.
+func TestConnectionsThatAreReadyHaveAsked(t *testing.T) {
+	w, c := service(t, "../../examples/ledger/ledger.yaml", Size{Partitions: 5})
+	var asked atomic.Int64
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			asked.Add(1)
+		}
+	})}
+	go s.Serve(l) //nolint:errcheck // it ends when it is closed
+	defer s.Close()
+	c.Addresses = []string{l.Addr().String()}
+	r := newRunner(w, &c)
+	for range 2 { // the second time they are there already
+		if _, err := r.run(Phase{For: time.Millisecond, Keep: true, Streams: []Stream{{Name: "ready", Rate: 1, Partition: -1, Connections: 8, Ready: 8, Patience: time.Minute, Within: time.Minute}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := asked.Load(); n != 8 {
+		t.Errorf("%d of 8 connections have asked", n)
+	}
+	r.lines.hangUp()
 }
 
 // Who comes in two streams over the same connections needs no more of them than in one, and finds those of
