@@ -224,6 +224,13 @@ func TestWhatIsNotEvenHeldCountsAsRefused(t *testing.T) {
 	}
 }
 
+// seen gives who was let in, and who was refused.
+func (v *visitors) seen() (in, out []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.in), slices.Clone(v.out)
+}
+
 // heavyBlue makes the partition of heavyTarget one that takes more than its share.
 func (d *Door) heavyBlue() {
 	d.heavy.Store(&[]heavyHint{{d.config.Model.Families[0], []byte("blue"), nil}})
@@ -254,14 +261,15 @@ func TestCriticalOnesComeFirstHoweverLongTheyWereHeld(t *testing.T) {
 			synctest.Wait()
 			v.leave()
 		}
+		in, out := v.seen()
 		urgent := 0
-		for _, name := range v.in[:20] {
+		for _, name := range in[:min(20, len(in))] {
 			if name == "urgent" {
 				urgent++
 			}
 		}
 		if urgent != 20 {
-			t.Errorf("%d of the first 20 were critical, of 20 who had come: in %v, refused %v", urgent, v.in, v.out)
+			t.Errorf("%d of the first 20 were critical, of 20 who had come: in %v, refused %v", urgent, in, out)
 		}
 		for d.held.Load() > 0 {
 			d.allRead(true)
@@ -319,8 +327,8 @@ func TestNeighboursOfAHeavyPartitionAreNotRefusedWithIt(t *testing.T) {
 		}
 		time.Sleep(shortHold * 3 / 4) // some are refused by then
 		synctest.Wait()
-		if len(v.out) == 0 || slices.Contains(v.out, "a") || slices.Contains(v.out, "urgent") {
-			t.Errorf("refused are %v", v.out)
+		if _, out := v.seen(); len(out) == 0 || slices.Contains(out, "a") || slices.Contains(out, "urgent") {
+			t.Errorf("refused are %v", out)
 		}
 		v.all.Wait()
 		if len(v.out) != 102 {
@@ -344,6 +352,8 @@ func TestAPartitionThatTheCacheAnswersForIsFoundToBeHeavy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &visitors{d: d}
 		lines := func() (plain, heavy int64) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
 			return d.all[readGate][model.Normal].n + d.all[processor][model.Normal].n,
 				d.all[kinds+readGate][model.Normal].n + d.all[kinds+processor][model.Normal].n
 		}
