@@ -49,7 +49,7 @@ func TestAStuckPartitionLeavesRoomForOthers(t *testing.T) {
 			others = append(others, name)
 		}
 	}
-	const each, size = 200, 32 << 10
+	const each, size = 35, 80 << 10
 	rush := func(from int) {
 		var callers sync.WaitGroup
 		for _, name := range others {
