@@ -68,6 +68,7 @@ type Door struct {
 	lines     [2 * kinds]lanes[uint64]    // by what they need; lanes by caller's address. Then those of heavy partitions
 	all       [2 * kinds][priorities]ages // who is held, by line and priority
 	watched   bool                        // a look at the ages is due
+	aged      time.Time                   // when their ages were looked at last
 	shortened time.Time                   // when short was made shorter
 	counts    counts
 }

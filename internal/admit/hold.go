@@ -15,6 +15,9 @@ const (
 	leastHold = 150 * time.Millisecond // and at least
 	freshFor  = 100 * time.Millisecond // then who has been held for longer comes after all others of its line
 	oldFor    = 200 * time.Millisecond // and who for this long is refused in the end, where many are held
+	briskFor  = 150 * time.Millisecond // a line whose last is let in sooner is kept in its order
+	paceOver  = 100 * time.Millisecond // what one looks back for the pace of a line
+	paceKept  = time.Second            // and for how long it is believed to find back to the best of it
 	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
 	goneEvery = 50 * time.Millisecond  // how often the time is shortened at the most
 	mostHeld  = 4096                   // of requests that share a connection
@@ -35,12 +38,29 @@ type ages struct {
 	oldest, newest *held
 	fresh          *held // the oldest that is not stale
 	n              int64
+	lets           int     // how many were let in since the last look
+	lately, pace   float64 // let in per second, and at the best
+	brisk          bool    // the last of them is let in soon
+}
+
+// look notes at which pace they are let in, d after the look before.
+func (a *ages) look(d time.Duration) {
+	if a.n == 0 {
+		return
+	}
+	a.lately += (float64(a.lets)/d.Seconds() - a.lately) * min(1, float64(d)/float64(paceOver))
+	a.pace = max(a.lately, a.pace*(1-min(1, float64(d)/float64(paceKept))))
+	a.lets, a.brisk = 0, float64(a.n) <= a.pace*briskFor.Seconds()
 }
 
 // standing tells whether more of them come than can be done: one has been held for long.
 func (a *ages) standing(now time.Time) bool {
 	return a.oldest != nil && now.Sub(a.oldest.asked) >= overloadAfter
 }
+
+// long tells whether there are so many besides that most would be let in too late if all kept their order. Otherwise
+// something came to a halt for a moment: with the newest first some would wait until the line is empty, others not at all.
+func (a *ages) long(now time.Time) bool { return a.standing(now) && !a.brisk }
 
 func (a *ages) add(h *held) {
 	h.older, h.younger, h.stale = a.newest, nil, false
@@ -141,7 +161,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	d.counts.waited[p.priority]++
 	c.waits.Store(h)
 	if !d.watched {
-		d.watched = true
+		d.watched, d.aged = true, now
 		d.config.Heavy.want(true)
 		time.AfterFunc(ageEvery, d.age)
 	}
@@ -187,6 +207,8 @@ func (d *Door) age() {
 	if now.Sub(d.shortened) > time.Second { // they may be patient again
 		d.short = max(d.short, min(shortHold, d.short+ageEvery/4))
 	}
+	since := max(time.Millisecond, now.Sub(d.aged))
+	d.aged = now
 	all := d.held.Load()
 	behind := all // who come after those that are looked at
 	for p := model.Critical; ; p-- {
@@ -195,6 +217,7 @@ func (d *Door) age() {
 				behind -= d.all[line][p].n
 			}
 			for line := first; line < first+int(kinds); line++ {
+				d.all[line][p].look(since)
 				d.ageOf(&d.all[line][p], now, behind*8 >= all*7)
 			}
 		}
@@ -212,7 +235,7 @@ func (d *Door) age() {
 // not they who are too many: they are held as long as in good times, since each is let in before all the others.
 func (d *Door) ageOf(a *ages, now time.Time, ahead bool) {
 	hold, some := d.long, 0
-	if a.standing(now) {
+	if a.long(now) {
 		for h := a.fresh; h != nil && now.Sub(h.asked) >= freshFor; h = h.younger {
 			d.lines[h.line].remove(&h.waiter)
 			h.stale, a.fresh = true, h.younger
@@ -320,10 +343,14 @@ func (d *Door) callOne(now time.Time) bool {
 }
 
 // first gives who of a line and priority comes first; nil: nobody. Where one of them has been held for long the newest
-// come first, whatever there is of others; and after all of them who was held for long, the newest first too.
+// come first, whatever there is of others; and after all of them who was held for long, the newest first too. But a line
+// that is over soon is kept in its order.
 func (d *Door) first(line int, p model.Priority, now time.Time) *held {
 	a := &d.all[line][p]
-	if w := d.lines[line].next(p, a.standing(now)); w != nil {
+	if a.brisk && a.oldest != nil && a.oldest.stale {
+		return a.oldest
+	}
+	if w := d.lines[line].next(p, a.long(now)); w != nil {
 		return w.of
 	}
 	if h := a.newest; h != nil && d.worth(a, h, now) {
@@ -343,7 +370,9 @@ func (d *Door) letIn(h *held, now time.Time) {
 	if !h.stale {
 		d.lines[h.line].serve(&h.waiter)
 	}
-	d.all[h.line][h.priority].remove(h)
+	a := &d.all[h.line][h.priority]
+	a.remove(h)
+	a.lets++
 	d.held.Add(-1)
 	d.counts.wait[h.priority] += max(0, now.Sub(h.asked))
 	h.answered = true

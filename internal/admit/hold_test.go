@@ -2,6 +2,7 @@ package admit
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -378,5 +379,55 @@ func TestAPartitionThatTheCacheAnswersForIsFoundToBeHeavy(t *testing.T) {
 			t.Errorf("%d are held as of a heavy partition, where two are", heavy)
 		}
 		v.all.Wait()
+	})
+}
+
+// TestAHaltDoesNotTurnTheOrderRound lets 800 come in a second, of 1,000 that could go on, and stops all for a moment again
+// and again. Somebody is held for as long as that lasts, and nobody until the line is empty again.
+func TestAHaltDoesNotTurnTheOrderRound(t *testing.T) {
+	m, err := model.Parse("hints.yaml", []byte(hints), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		const each, halt = time.Millisecond, 250 * time.Millisecond
+		d := NewDoor(DoorConfig{Model: m, Inside: 1})
+		begun := time.Now()
+		halted := func() bool {
+			now := time.Since(begun)
+			return now/time.Second%2 == 1 && now%time.Second < halt
+		}
+		var mu sync.Mutex
+		var longest time.Duration
+		refused := 0
+		var all sync.WaitGroup
+		r := rand.New(rand.NewPCG(1, 1))
+		for i := range 6000 {
+			at := time.Duration(i)*each*5/4 + time.Duration(r.IntN(int(each)))
+			all.Go(func() {
+				time.Sleep(at)
+				came := time.Now()
+				c, in := d.Stream(t.Context(), "GET", plainTarget, "127.0.0.1:1")
+				held := time.Since(came)
+				mu.Lock()
+				longest = max(longest, held)
+				if !in {
+					refused++
+				}
+				mu.Unlock()
+				if !in {
+					return
+				}
+				time.Sleep(each)
+				for halted() {
+					time.Sleep(each)
+				}
+				c.Idle()
+			})
+		}
+		all.Wait()
+		if refused > 0 || longest > 2*halt {
+			t.Errorf("%d were refused, and somebody was held for %v", refused, longest)
+		}
 	})
 }
