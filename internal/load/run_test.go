@@ -291,7 +291,7 @@ func TestConnectionsThatAreReadyHaveAsked(t *testing.T) {
 			asked.Add(1)
 		}
 	})}
-	go s.Serve(l) //nolint:errcheck // it ends when it is closed
+	go s.Serve(l)
 	defer s.Close()
 	c.Addresses = []string{l.Addr().String()}
 	r := newRunner(w, &c)
