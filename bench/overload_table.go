@@ -74,7 +74,7 @@ func (r *report) overloadText() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nOverload: requests arrive at random at a multiple of the peak (in brackets: of what really arrived), from callers who do not know of each other:\nwho finds none of %d connections free is counted at once, and is not in time (\"no connection\"). In time is %s from when a request was due; callers\ngive up after %s, close the connection and come on a new one. The peak is that of a closed loop over %d connections,\nthe mean of one before all else and one after it.",
+	fmt.Fprintf(&b, "\nOverload: requests arrive at random at a multiple of the peak (in brackets: of what really arrived), from callers who do not know of each other:\nwho finds none of %d connections free is counted at once, and is not in time (\"no connection\"). In time is %s from when a request was due; callers\ngive up after %s, close the connection and come on a new one. The peak is that of a closed loop over %d connections,\nthe mean of one before all else and one after it, if the server has come back by then.",
 		crowd, inTime, patience, r.options.conns)
 	if apart() {
 		b.WriteString(" The server has one core, and the\nload has another, for the peak and all else; with two threads of Go where it writes, for one waits for the disk.")
