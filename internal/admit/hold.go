@@ -344,11 +344,11 @@ func (d *Door) callOne(now time.Time) bool {
 
 // first gives who of a line and priority comes first; nil: nobody. Where one of them has been held for long the newest
 // come first, whatever there is of others; and after all of them who was held for long, the newest first too. But a line
-// that is over soon is kept in its order.
+// that is over soon is kept in its order, but for those whose callers would have the answer too late even so.
 func (d *Door) first(line int, p model.Priority, now time.Time) *held {
 	a := &d.all[line][p]
-	if a.brisk && a.oldest != nil && a.oldest.stale {
-		return a.oldest
+	if h := a.oldest; a.brisk && h != nil && h.stale && now.Sub(h.asked) < oldFor+briskFor {
+		return h
 	}
 	if w := d.lines[line].next(p, a.long(now)); w != nil {
 		return w.of

@@ -431,3 +431,40 @@ func TestAHaltDoesNotTurnTheOrderRound(t *testing.T) {
 		}
 	})
 }
+
+// In a line that is over soon those come first who were held for long, but not those who were held for too long: where a load
+// can just not be carried, everybody would be answered late.
+func TestWhoWasHeldForTooLongDoesNotComeFirst(t *testing.T) {
+	for _, c := range []struct {
+		held  time.Duration
+		first string
+	}{{oldFor, "old"}, {oldFor + briskFor + 30*time.Millisecond, "new"}} {
+		d := crowdedDoor(t, 0)
+		synctest.Test(t, func(t *testing.T) {
+			v := &visitors{d: d}
+			v.come(t, "old", plainTarget)
+			time.Sleep(c.held)
+			d.mu.Lock()
+			for line := range d.all {
+				for p := range d.all[line] {
+					d.all[line][p].pace = 1000 // so many were let in lately
+				}
+			}
+			d.mu.Unlock()
+			v.come(t, "new", plainTarget)
+			time.Sleep(2 * ageEvery) // somebody looks
+			d.mu.Lock()
+			d.few = 1
+			d.mu.Unlock()
+			for range 2 {
+				d.allRead(true)
+				synctest.Wait()
+				v.leave()
+			}
+			v.all.Wait()
+			if len(v.in) != 2 || v.in[0] != c.first {
+				t.Errorf("one was held for %s: let in were %v, refused %v", c.held, v.in, v.out)
+			}
+		})
+	}
+}
