@@ -49,7 +49,7 @@ func (d *Door) lookForHeavy(now time.Time) {
 		return
 	}
 	var hints, before []heavyHint
-	if list := d.heavy.Load(); list != nil && d.heavyStands(now) {
+	if list := d.heavy.Load(); list != nil && d.standingFrom(int(kinds), now) {
 		before = *list
 	}
 	for _, found := range [][]HeavyPartition{d.config.Heavy.costs.top(4, 0), d.config.Heavy.answers.top(4, fewAnswers)} {
@@ -70,18 +70,6 @@ func (d *Door) lookForHeavy(now time.Time) {
 		return
 	}
 	d.heavy.Store(&hints)
-}
-
-// heavyStands tells whether requests of heavy partitions have been held for long. The lock is held.
-func (d *Door) heavyStands(now time.Time) bool {
-	for line := int(kinds); line < len(d.all); line++ {
-		for p := range d.all[line] {
-			if d.all[line][p].standing(now) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // named tells whether a request names the partition: a read in its path, a write in its body.

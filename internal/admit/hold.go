@@ -307,9 +307,10 @@ func (d *Door) callLocked(now time.Time) {
 	}
 }
 
-// standing tells whether more comes than can be done: somebody has been held for long. The lock is held.
-func (d *Door) standing(now time.Time) bool {
-	for line := range d.all {
+// standingFrom tells whether somebody has been held for long in one of the lines from that one on: the first of them
+// all is 0, the first of heavy partitions kinds. The lock is held.
+func (d *Door) standingFrom(line int, now time.Time) bool {
+	for ; line < len(d.all); line++ {
 		for p := range d.all[line] {
 			if d.all[line][p].standing(now) {
 				return true

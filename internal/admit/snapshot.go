@@ -63,7 +63,7 @@ func (d *Door) Figures() DoorFigures {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := DoorFigures{Requests: d.passed.Load(), Connections: d.open.Load(), Figures: Figures{Limit: int64(d.config.Inside), Inside: d.inside.Load(),
-		Waiting: d.held.Load(), Overloaded: d.standing(time.Now())}}
+		Waiting: d.held.Load(), Overloaded: d.standingFrom(0, time.Now())}}
 	f.add(&d.counts)
 	return f
 }

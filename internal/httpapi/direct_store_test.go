@@ -85,8 +85,9 @@ func TestReadsOfTheStoreAtTheDoorAreThoseOfNetHTTP(t *testing.T) {
 	}
 }
 
-// net/http takes a connection for idle whose request is answered at the door: it is closed after the answer.
-func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
+// doorBefore makes a Door, and a listener to put it before.
+func doorBefore(t *testing.T) (*admit.Door, net.Listener) {
+	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +96,25 @@ func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	return admit.NewDoor(admit.DoorConfig{Model: m}), inner
+}
+
+// dialThrough gives both ends of a connection.
+func dialThrough(t *testing.T, l net.Listener) (dialled, accepted net.Conn) {
+	t.Helper()
+	dialled, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accepted, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return dialled, accepted
+}
+
+// net/http takes a connection for idle whose request is answered at the door: it is closed after the answer.
+func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
+	door, inner := doorBefore(t)
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(ctx context.Context, b, _ []byte) ([]byte, []byte, bool) {
 		close(begun)
@@ -106,15 +125,8 @@ func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
 	}})
 	listener := door.Listen(inner)
 	defer listener.Close()
-	dialled, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	dialled, accepted := dialThrough(t, listener)
 	defer dialled.Close()
-	accepted, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
 	accepted.(*admit.Conn).Idle() // as after the first request
 	ended := make(chan error, 1)
 	go func() {
@@ -142,29 +154,14 @@ func TestAConnectionIsClosedAfterTheAnswerAtTheDoor(t *testing.T) {
 
 // A server may close a connection just when its first request comes.
 func TestAConnectionIsClosedWhileItsFirstRequestComes(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Parse("doors.yaml", []byte(doors), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	door, inner := doorBefore(t)
 	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, _ []byte) ([]byte, []byte, bool) {
 		return append(b, "pong"...), nil, true
 	}})
 	listener := door.Listen(inner)
 	defer listener.Close()
 	for range 200 {
-		dialled, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepted, err := listener.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
+		dialled, accepted := dialThrough(t, listener)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := accepted.Read(make([]byte, 100))
@@ -188,15 +185,7 @@ func TestAConnectionIsClosedWhileItsFirstRequestComes(t *testing.T) {
 
 // A defect at the door leaves a connection that can be closed.
 func TestAConnectionIsClosedAfterADefectAtTheDoor(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Parse("doors.yaml", []byte(doors), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	door, inner := doorBefore(t)
 	server := httpapi.ServerBehind(door, http.NotFoundHandler())
 	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	door.Answer(admit.Direct{Answer: func(context.Context, []byte, []byte) ([]byte, []byte, bool) { panic("a defect") }})

@@ -296,30 +296,15 @@ func (l *watching) Accept() (net.Conn, error) {
 // A connection that lives by answers at the door is as little idle as any other, and what is not for the
 // door comes out of it unchanged.
 func TestAnswersAtTheDoorPutOffTheEndOfAConnection(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Parse("doors.yaml", []byte(doors), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door := admit.NewDoor(admit.DoorConfig{Model: m})
+	door, inner := doorBefore(t)
 	door.Answer(admit.Direct{Idle: time.Hour, Write: time.Hour, Answer: func(_ context.Context, b, request []byte) ([]byte, []byte, bool) {
 		return append(b, "pong"...), nil, string(request) == "ping"
 	}})
 	watch := &watching{Listener: inner}
 	listener := door.Listen(watch)
 	defer listener.Close()
-	dialled, err := net.Dial("tcp", inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	dialled, accepted := dialThrough(t, listener)
 	defer dialled.Close()
-	accepted, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer accepted.Close()
 	accepted.(*admit.Conn).Idle() // as after the first request
 	got := make(chan string, 1)

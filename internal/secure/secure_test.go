@@ -95,8 +95,9 @@ func TestBadFilesAreRefused(t *testing.T) {
 	}
 }
 
-// Callers who never finish their handshake hold up neither others nor the end.
-func TestUnfinishedHandshakes(t *testing.T) {
+// keysAndListener makes a server's keys, and a listener that they are for.
+func keysAndListener(t *testing.T) (*secure.Keys, net.Listener) {
+	t.Helper()
 	ca := certtest.New(t)
 	pair := ca.Issue(t, "server", time.Hour)
 	keys, err := secure.Load(secure.Files{Cert: pair.Cert, Key: pair.Key}, "Config.TLS", slog.New(slog.DiscardHandler))
@@ -107,6 +108,12 @@ func TestUnfinishedHandshakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return keys, inner
+}
+
+// Callers who never finish their handshake hold up neither others nor the end.
+func TestUnfinishedHandshakes(t *testing.T) {
+	keys, inner := keysAndListener(t)
 	l := keys.Listen(inner)
 	var callers []net.Conn
 	for range 20 {
@@ -144,18 +151,10 @@ func TestUnfinishedHandshakes(t *testing.T) {
 // Who opens connections and says nothing takes no room from callers at other addresses, and later
 // callers at its own come in when one of those has gone.
 func TestHandshakesAreSharedOutByAddress(t *testing.T) {
-	ca := certtest.New(t)
-	pair := ca.Issue(t, "server", time.Hour)
-	keys, err := secure.Load(secure.Files{Cert: pair.Cert, Key: pair.Key}, "Config.TLS", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys, inner := keysAndListener(t)
 	l := secure.ListenFor(keys, inner, time.Hour)
 	silent := make([]net.Conn, secure.Most+1)
+	var err error
 	for i := range silent {
 		if silent[i], err = net.Dial("tcp", inner.Addr().String()); err != nil {
 			t.Fatal(err)
