@@ -177,15 +177,24 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 	case in:
 		c.enter(p, k)
 	case h.left:
+		d.count(p, Late)
 	case k != processor && p.read != nil && p.read.Stale > 0: // an old answer is better than none
 		d.inside.Add(1)
 		c.inside.Store(p.entry(processor))
 		c.shed.Store(true)
 		return true
 	default:
+		d.count(p, Full)
 		d.tell(p, c.held)
 	}
 	return in
+}
+
+// count counts a request that was refused. One that was let in for an old answer is counted by its gate, if there is none.
+func (d *Door) count(p *pattern, why Reason) {
+	d.mu.Lock()
+	d.counts.refused[p.priority][why]++
+	d.mu.Unlock()
 }
 
 // tell tells of a request that was refused.
@@ -251,7 +260,7 @@ func (d *Door) ageOf(a *ages, now time.Time, ahead bool) {
 			return
 		}
 		some--
-		d.remove(h, Full)
+		d.remove(h)
 		h.answer <- false
 	}
 }
@@ -267,14 +276,13 @@ func (d *Door) missed() {
 }
 
 // remove takes somebody out who waits and is not let in. The lock is held.
-func (d *Door) remove(h *held, why Reason) {
+func (d *Door) remove(h *held) {
 	h.answered = true
 	if !h.stale {
 		d.lines[h.line].remove(&h.waiter)
 	}
 	d.all[h.line][h.priority].remove(h)
 	d.held.Add(-1)
-	d.counts.refused[h.priority][why]++
 }
 
 // abort takes somebody out who waits and whose caller has gone; false where it was answered already.
@@ -285,7 +293,7 @@ func (d *Door) abort(h *held) bool {
 		return false
 	}
 	h.left = true
-	d.remove(h, Late)
+	d.remove(h)
 	return true
 }
 

@@ -21,9 +21,7 @@ func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn
 	if d.held.Load() >= mostHeld {
 		p := d.pattern(head, false)
 		d.passed.Add(1)
-		d.mu.Lock()
-		d.counts.refused[p.priority][Full]++
-		d.mu.Unlock()
+		d.count(p, Full)
 		d.tell(p, 0)
 		return c, false
 	}
