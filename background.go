@@ -103,6 +103,9 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 	n.listen(n.relay.Changed)
 	n.work.Go(func() { n.relay.Run(ctx) })
 	n.work.Go(func() { n.watchRelay(ctx) })
+	if accepts != nil {
+		n.work.Go(func() { n.watchAccepts(ctx, accepts) })
+	}
 	if n.views != nil {
 		n.recorder.Views(n.viewFigures)
 	}

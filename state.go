@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/health"
 	"github.com/partita-dev/partita/internal/observe"
 	"github.com/partita-dev/partita/internal/relay"
@@ -107,6 +108,27 @@ func (n *node) watchRelay(ctx context.Context) {
 			cause = "what follows commits, views and events among it, waits for the store"
 		}
 		n.board.Set(health.Relay, health.Degraded, cause, n.setup.LateViews(views...)...)
+	})
+}
+
+// watchAccepts says whether accepted writes are held up in a part of the partitions, until ctx ends.
+func (n *node) watchAccepts(ctx context.Context, accepts *accept.Acceptor) {
+	each(ctx, func() {
+		store, _ := n.board.Get(health.Store)
+		var words []string
+		full := false
+		for _, s := range accepts.Stuck() {
+			if store.State == health.Down && s.Apart == 0 {
+				continue // they wait for the store, as all do
+			}
+			words = append(words, s.String())
+			full = full || s.Full
+		}
+		if words == nil {
+			n.board.Set(health.Accepts, health.OK, "what held them up is done, and what waited for it too")
+			return
+		}
+		n.board.Set(health.Accepts, health.Degraded, strings.Join(words, "; "), n.setup.Stuck(full)...)
 	})
 }
 

@@ -31,6 +31,7 @@ type apart struct {
 	ever  atomic.Bool   // there is such a log
 	last  atomic.Uint64 // group in it
 	done  atomic.Uint64 // of them
+	since atomic.Int64  // when the oldest group in it was moved there, in nanoseconds since the epoch
 	bytes atomic.Int64
 }
 
@@ -43,6 +44,9 @@ func (a *apart) waiting() uint64 {
 
 func (a *apart) is(s jetstream.StreamState) {
 	a.last.Store(s.LastSeq)
+	if s.Msgs > 0 {
+		a.since.Store(s.FirstTime.UnixNano())
+	}
 	a.bytes.Store(int64(s.Bytes)) //nolint:gosec // far below
 	a.ever.Store(true)
 }
@@ -84,7 +88,7 @@ func (b *Bus) findApart(ctx context.Context) error {
 
 // mayAppend refuses commands of a shard that has its share apart already.
 func (b *Bus) mayAppend(shard int) error {
-	if b.apart[shard].bytes.Load() < b.config.BacklogBytes/apartShares {
+	if !b.hasItsShare(shard) {
 		return nil
 	}
 	return errFull(errors.New("a shard of accepted commands is behind the others, and has its share of the bound"))

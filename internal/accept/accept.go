@@ -26,6 +26,7 @@ type Bus interface {
 	OnPoison(f func(ctx context.Context, command []byte) error)
 	Waiting(ctx context.Context, bucket int) (uint64, error)
 	Backlog(ctx context.Context) (messages, bytes uint64, oldest time.Time, err error)
+	Behind() []bus.Behind
 	State() bus.State
 }
 
@@ -48,6 +49,7 @@ type Config struct {
 	Logger   *slog.Logger    // default slog.Default()
 	Bound    int64           // bytes that may wait on the bus, for people. Default: not told
 	Timeout  time.Duration   // of accepting one write. Default: 10 s
+	Patience time.Duration   // how long a write may be tried again and again before Stuck lists its shard. Default: 1 min
 	Stopping <-chan struct{} // closed when the node stops: waits end. Default: never
 }
 
@@ -60,6 +62,7 @@ type Acceptor struct {
 	waiters waiters
 	recent  recent
 	pace    pace
+	tries   tries
 	holding atomic.Int32
 	aside   atomic.Uint64
 	backlog backlog
@@ -75,6 +78,9 @@ func New(c Config) (*Acceptor, error) {
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.Patience <= 0 {
+		c.Patience = time.Minute
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

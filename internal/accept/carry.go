@@ -16,6 +16,7 @@ import (
 func (a *Acceptor) Carry(ctx context.Context, shard int) {
 	a.holding.Add(1)
 	defer a.holding.Add(-1)
+	defer a.tries.goOn(shard)
 	c := &carrier{Acceptor: a, shard: shard, began: time.Now()}
 	if err := a.Bus.CommandGroups(ctx, shard, c.group); err != nil && ctx.Err() == nil {
 		a.Logger.Debug("accepted writes of a shard are not carried out here any more", "shard", shard, "cause", err)
@@ -47,13 +48,14 @@ type item struct {
 func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 	items := make([]*item, 0, len(commands))
 	var stop error
+	var foreign *item // that stops it
 	for _, b := range commands {
 		it := &item{}
 		if it.command, stop = decode(b); stop != nil {
 			break
 		}
 		if it.request, it.carried.Err = it.command.request(c.model); it.carried.Err != nil && c.mayBeKnownElsewhere(it) {
-			stop = it.carried.Err
+			stop, foreign = it.carried.Err, it
 			break
 		}
 		items = append(items, it)
@@ -62,6 +64,7 @@ func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 		if errors.Is(stop, errDamaged) {
 			return c.damaged(ctx, commands[0])
 		}
+		c.tries.fail(c.shard, foreign, true)
 		return 0, stop
 	}
 	if first := items[0].command.accepted.Now; first.After(c.began) {
@@ -77,8 +80,10 @@ func (c *carrier) group(ctx context.Context, commands [][]byte) (int, error) {
 		if it.carried.Defect && i == 0 {
 			panic(fmt.Sprintf("the write %s failed by a defect: %v", it.command.write, it.carried.Err))
 		}
+		c.tries.fail(c.shard, it, false)
 		return i, it.carried.Err
 	}
+	c.tries.goOn(c.shard)
 	return len(items), stop
 }
 

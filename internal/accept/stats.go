@@ -16,6 +16,7 @@ type Stats struct {
 	Shards   int           // that this node carries out
 	Aside    uint64        // dead letters that this node made since it started
 	Waiters  int           // callers who wait for an operation
+	Stuck    []Stuck       // shards that this node carries out and that do not get on
 }
 
 // backlog remembers what the bus said for a moment: people and metrics ask often.
@@ -41,5 +42,6 @@ func (a *Acceptor) Stats(ctx context.Context) Stats {
 	s := b.stats
 	s.Bound = a.Bound
 	s.Shards, s.Aside, s.Waiters = int(a.holding.Load()), a.aside.Load(), int(a.waiters.count.Load())
+	s.Stuck = a.Stuck()
 	return s
 }

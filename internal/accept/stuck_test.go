@@ -11,6 +11,7 @@ import (
 
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/store"
 )
@@ -50,23 +51,26 @@ func TestAStuckPartitionLeavesRoomForOthers(t *testing.T) {
 		}
 	}
 	const each, size = 35, 80 << 10
+	// again submits until it is accepted: where more comes than is done, a shard may be behind for a moment.
+	again := func(body string) (id string) {
+		for {
+			s, err := w.Submit(t.Context(), w.request(boss, "note", body), 0)
+			if err == nil {
+				return s.ID
+			}
+			if code := fault.CodeOf(err); code != fault.Overloaded && code != fault.Unavailable {
+				t.Error(err)
+				return ""
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	}
 	rush := func(from int) {
 		var callers sync.WaitGroup
 		for _, name := range others {
 			callers.Go(func() {
 				for i := range each {
-					body := strings.Replace(note(name, from+i), ",", ","+strings.Repeat(" ", size), 1)
-					for {
-						_, err := w.Submit(t.Context(), w.request(boss, "note", body), 0)
-						if err == nil {
-							break
-						}
-						if code := fault.CodeOf(err); code != fault.Overloaded && code != fault.Unavailable {
-							t.Error(err)
-							return
-						}
-						<-time.After(5 * time.Millisecond)
-					}
+					again(strings.Replace(note(name, from+i), ",", ","+strings.Repeat(" ", size), 1))
 				}
 			})
 		}
@@ -88,7 +92,7 @@ func TestAStuckPartitionLeavesRoomForOthers(t *testing.T) {
 	}
 	for name, want := range map[string]int{"stuck": 2, others[0]: 2 * each} {
 		if name != "stuck" {
-			w.settled(w.submit(boss, "note", note(name, 2*each)).ID, boss)
+			w.settled(again(note(name, 2*each)), boss)
 			want++
 		}
 		list := w.entries(name)
@@ -101,4 +105,45 @@ func TestAStuckPartitionLeavesRoomForOthers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A write that is tried again and again is told by name, on any bus, with what it fails with; and it is not
+// told any more when it is done.
+func TestAWriteThatHoldsUpOthersIsTold(t *testing.T) {
+	places(t, func(t *testing.T, p *place) {
+		w := p.open(t)
+		w.Patience = time.Millisecond
+		var mended atomic.Bool
+		w.handler = func(context.Context, store.Tx, *engine.Input) ([]byte, error) {
+			if !mended.Load() {
+				return nil, fault.New(fault.Unavailable, "Not now.")
+			}
+			return nil, nil
+		}
+		w.work()
+		s := w.submit(boss, "run", note("stuck", 0))
+		last := w.submit(boss, "note", note("stuck", 1))
+		told := w.stuck(1)[0]
+		for _, words := range []string{"shard ", "is stuck at the write run in account stuck", "Not now.", "It goes on when that is mended"} {
+			if !strings.Contains(told.String(), words) {
+				t.Errorf("%q does not say %q", told.String(), words)
+			}
+		}
+		mended.Store(true)
+		w.settled(s.ID, boss)
+		w.settled(last.ID, boss)
+		w.stuck(0)
+	})
+}
+
+// stuck waits until as many shards are told to be stuck, and gives them.
+func (w *world) stuck(n int) []accept.Stuck {
+	w.t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); <-time.After(time.Millisecond) {
+		if list := w.Stuck(); len(list) == n {
+			return list
+		}
+	}
+	w.t.Fatalf("the shards that are told to be stuck: %+v", w.Stuck())
+	return nil
 }

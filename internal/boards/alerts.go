@@ -120,7 +120,7 @@ func rules(m *model.Model, job string) []rule {
 	if accepts(m) {
 		list = append(list,
 			rule{"AcceptedWritesWait", "max(" + of("partita_accepted_backlog_age_seconds") + ") > 60", "2m", "page",
-				"The oldest accepted write has waited for more than a minute.", "Look at the store and at the shards' nodes; callers see pending operations."},
+				"The oldest accepted write has waited for more than a minute.", "partita status names the write that holds up a shard, if one does; else look at the store and at the shards' nodes. Callers see pending operations."},
 			rule{"AcceptedWritesAside", "sum(increase(" + of("partita_accepted_aside_total") + "[15m])) > 0", "0m", "ticket",
 				"An accepted write could not be carried out and was put aside.", "partita dead lists it; mend the cause, then partita replay."})
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/partita-dev/partita/fault"
+	"github.com/partita-dev/partita/internal/accept"
 	"github.com/partita-dev/partita/internal/dashboard"
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/health"
@@ -151,6 +153,37 @@ func TestThePageSaysWhatIsNotWell(t *testing.T) {
 	if !ask[bool](t, b, `document.querySelector('#figures').classList.contains('old')`) {
 		t.Error("old figures look as if they were new")
 	}
+}
+
+// A shard of accepted writes that is stuck stands at the top, named, and what is apart of it among the figures.
+func TestThePageNamesAShardThatIsStuck(t *testing.T) {
+	d := open(t, nil)
+	stuck := []accept.Stuck{{Shard: 3, Write: "place_order", Family: "customer", Partition: "42", Cause: "Not now.", Apart: 3 << 20, Full: true}}
+	var over atomic.Bool
+	d.recorder.Accepts(func(context.Context) accept.Stats {
+		s := accept.Stats{Known: true, Bytes: 5 << 20, Bound: 64 << 20, Age: time.Minute, Shards: 16, Stuck: stuck}
+		if over.Load() {
+			s.Stuck = nil
+		}
+		return s
+	})
+	b := browse(t, d.URL)
+	b.wait(t, ready)
+	d.recorder.Health().Set(health.Accepts, health.Degraded, stuck[0].String(), (&health.Setup{Model: d.model}).Stuck(true)...)
+	b.wait(t, `document.querySelector('#troubles .trouble.degraded')?.innerText.includes('Shard 3 of 16 is stuck at the write place_order in customer 42')`)
+	b.wait(t, `document.querySelector('#troubles .trouble.degraded')?.innerText.includes('not accepted for later until there is room')`)
+	b.wait(t, `document.querySelector('#machine').innerText.includes('3: place_order') && document.querySelector('#machine').innerText.includes('3.00 MiB')`)
+	if text := ask[string](t, b, `document.querySelector('#state').innerText`); !strings.HasPrefix(text, "degraded: accepted writes – ") {
+		t.Errorf("the state is %q", text)
+	}
+	b.do(t, chromedp.EmulateViewport(320, 800))
+	if got := ask[int64](t, b, "document.documentElement.scrollWidth"); got > 320 {
+		t.Errorf("at 320 px the page is %d px wide", got)
+	}
+	over.Store(true)
+	d.recorder.Health().Set(health.Accepts, health.OK, "what held them up is done, and what waited for it too")
+	b.wait(t, `document.querySelector('#troubles').hidden && document.querySelector('#machine').innerText.includes('none')`)
+	b.quiet(t)
 }
 
 func TestThePageObeysTheKeyboard(t *testing.T) {

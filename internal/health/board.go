@@ -71,7 +71,7 @@ func (b *Board) SetAt(now time.Time, component string, s State, cause string, ef
 		p.State, p.Since = s, now.UTC()
 		b.entered[component][s]++
 	}
-	changed := was != s || p.Cause != cause || len(p.Effects) != len(effects)
+	changed := was != s || p.Cause != cause || !slices.EqualFunc(p.Effects, effects, Effect.equal)
 	p.Cause, p.Effects = cause, effects
 	e := &p.episode
 	if was == OK {

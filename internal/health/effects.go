@@ -15,7 +15,7 @@ const (
 	Stale    = "stale"    // answered from the cache only, within `stale`
 	Accepted = "accepted" // carried out later; at once it is refused
 	AtOnce   = "at-once"  // carried out at once, although it could be accepted for later
-	Delayed  = "delayed"  // what others did shows later than usual
+	Delayed  = "delayed"  // what others did shows later than usual, or what was accepted is done later
 	Reloaded = "reloaded" // each node loads it for itself
 	Shed     = "shed"     // some requests are refused
 )
@@ -104,6 +104,22 @@ func (s *Setup) NoBus() []Effect {
 			g.write(w, AtOnce, "carried out at once instead of later")
 		default:
 			g.write(w, Refused, "not accepted for later until it is sure that nothing accepted before still waits")
+		}
+	}
+	return g
+}
+
+// Stuck says what it means that one write holds up those that were accepted after it, in its part of the
+// partitions. full: the part takes nothing more for later.
+func (s *Setup) Stuck(full bool) []Effect {
+	var g gathering
+	for _, w := range s.Model.Writes {
+		switch {
+		case w.Async == model.Sync:
+		case full:
+			g.write(w, Shed, "in the partitions that are held up not accepted for later until there is room; in all others as ever")
+		default:
+			g.write(w, Delayed, "in the partitions that are held up accepted, and carried out later, in order; in all others as ever")
 		}
 	}
 	return g

@@ -4,6 +4,7 @@
 package health
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +39,7 @@ const (
 	Relay       = "relay"
 	Views       = "views"
 	Deliveries  = "deliveries"
+	Accepts     = "accepted writes"
 	Load        = "load"
 	Program     = "program"
 )
@@ -57,6 +59,10 @@ type Effect struct {
 	Means  string   `json:"means"` // a sentence for people
 	Reads  []string `json:"reads,omitempty"`
 	Writes []string `json:"writes,omitempty"`
+}
+
+func (e Effect) equal(other Effect) bool {
+	return e.How == other.How && e.Means == other.Means && slices.Equal(e.Reads, other.Reads) && slices.Equal(e.Writes, other.Writes)
 }
 
 // Episode is a time in which a part was not well, and that is over.

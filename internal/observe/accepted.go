@@ -24,6 +24,8 @@ type AcceptedFigures struct {
 	Known    bool    `json:"waiting_known"` // whether the bus could tell the last three
 	Shards   int     `json:"shards"`        // that this node carries out
 	Aside    uint64  `json:"aside"`         // dead letters that this node made of them since start
+	// Stuck are the shards of this node that do not get on.
+	Stuck []accept.Stuck `json:"stuck,omitempty"`
 }
 
 // Counters of accepted writes, in the place of cache outcomes.
@@ -62,7 +64,7 @@ func (r *Recorder) acceptedFigures(ctx context.Context, w Window) *AcceptedFigur
 	ctx, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	now := (*stats)(ctx)
-	f := &AcceptedFigures{Waiting: now.Messages, Bytes: now.Bytes, Bound: now.Bound, Age: now.Age.Seconds(), Known: now.Known, Shards: now.Shards, Aside: now.Aside}
+	f := &AcceptedFigures{Waiting: now.Messages, Bytes: now.Bytes, Bound: now.Bound, Age: now.Age.Seconds(), Known: now.Known, Shards: now.Shards, Aside: now.Aside, Stuck: now.Stuck}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seconds := r.uptime()

@@ -72,6 +72,13 @@ func gauges(r *Recorder) []gauge {
 	add("accepted_failed_total", "Accepted writes that failed for good.", count, func(p parts) float64 { return float64(p.accepted.Failed) })
 	add("accepted_aside_total", "Accepted writes that this node made dead letters of.", count, func(p parts) float64 { return float64(p.accepted.Aside) })
 	add("accepted_shards", "Shards whose accepted writes this node carries out.", value, func(p parts) float64 { return float64(p.accepted.Shards) })
+	add("accepted_stuck_shards", "Shards of this node that one accepted write holds up.", value, func(p parts) float64 { return float64(len(p.accepted.Stuck)) })
+	add("accepted_apart_bytes", "Accepted writes that stand apart, since their shard is stuck, so that the others go on.", value, func(p parts) (n float64) {
+		for _, s := range p.accepted.Stuck {
+			n += float64(s.Apart)
+		}
+		return n
+	})
 	has = func(p parts) bool { return p.accepted != nil && p.accepted.Known }
 	add("accepted_backlog_messages", "Groups of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Waiting) })
 	add("accepted_backlog_bytes", "Bytes of accepted writes on the bus, of all nodes.", value, func(p parts) float64 { return float64(p.accepted.Bytes) })

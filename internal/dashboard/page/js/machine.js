@@ -55,7 +55,7 @@ function sharedPanel() {
     ['A call, p50', (f) => latency(f.shared_cache.p50)],
     ['A call, p99', (f) => latency(f.shared_cache.p99)],
   ])
-  const state = (f) => f.components.find((c) => c.name === 'shared cache')
+  const state = (f) => f.components.find((c) => c.component === 'shared cache')
   return { node: p.node, update(f) { p.update(f); p.note(state(f)?.state ?? '') } }
 }
 
@@ -105,9 +105,14 @@ function acceptedPanel() {
     ['Until settled, p50', (f) => latency(f.accepted.p50)],
     ['Until settled, p99', (f) => latency(f.accepted.p99)],
     ['Put aside since start', (f) => count(f.accepted.aside)],
+    ['Shards that are stuck', (f) => stuck(f.accepted.stuck ?? [])],
+    ['What waits for them, apart', (f) => bytes((f.accepted.stuck ?? []).reduce((n, s) => n + s.apart_bytes, 0))],
   ])
   return { node: p.node, update(f) { if (f.accepted) { p.update(f); p.note(`${f.accepted.shards} of 16 shards here`) } } }
 }
+
+// stuck names the shards that do not get on, and the write that holds each up.
+const stuck = (list) => (list.length ? list.map((s) => (s.write ? `${s.shard}: ${s.write}` : `${s.shard}, which catches up`)).join('; ') : 'none')
 
 function processPanel() {
   const p = panel('Process', [
