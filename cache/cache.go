@@ -62,6 +62,7 @@ type Terms struct {
 	Fresh time.Duration // 0: never from the cache while the store answers
 	Stale time.Duration // total age accepted when loading fails; 0: never
 	Min   uint64        // Partita-Min-Version; 0: none
+	Joins bool          // no load is begun for the reader: what is at hand, or what others load, has to do
 }
 
 // Loader loads an answer from the store. Load may run in another goroutine and after the request

@@ -17,7 +17,8 @@ import (
 //
 // When loading fails in a way that may pass (fault.Transient), or ctx ends first, the answer at hand
 // serves within t.Stale and t.Min, with the outcome Stale. Otherwise the error is the loader's, or
-// fault.Deadline when ctx ends, or fault.Behind when the store itself has not reached t.Min.
+// fault.Deadline when ctx ends, or fault.Behind when the store itself has not reached t.Min, or ErrNotBegun where t.Joins is
+// set and nobody loads what would do.
 func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Tag, t Terms, l Loader) (*Answer, Outcome, error) {
 	r := reader{c: c, s: c.shardOf(c.hashPartition(partition)), key: flightKey{partition, answer}, terms: t, direct: t.Fresh <= 0}
 	r.s.mu.Lock()
@@ -33,6 +34,9 @@ func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Ta
 		}
 		f, mine, start := r.board(ctx, tag, l)
 		r.s.mu.Unlock()
+		if f == nil {
+			return r.fallBack(r.outcome(true), ErrNotBegun, nil)
+		}
 		if start && t.Fresh <= 0 {
 			c.loadInline(ctx, f)
 		} else if start {
@@ -121,16 +125,18 @@ func (r *reader) atHand() *Answer {
 }
 
 // board finds the flight that may serve the reader, or makes it. mine: the reader made it.
-// start: the reader has to carry it out. The shard's lock is held.
+// start: the reader has to carry it out. There is none where the reader only joins others. The shard's lock is held.
 func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight, mine, start bool) {
 	useful := max(r.terms.Fresh, r.terms.Stale, 0)
 	running := r.s.flights[r.key]
 	switch {
+	case r.terms.Joins && (running == nil || running.next == nil && !r.joins(running)):
+		return nil, false, false
 	case running == nil:
 		f, mine, start = newFlight(ctx, r.key, tag, l), true, true
 		f.useful, f.direct = useful, r.direct
 		r.s.launch(f)
-	case (running.start > r.arrival || r.terms.Fresh > 0 && running.tells()) && !(r.direct && running.shared):
+	case r.joins(running):
 		f = running
 	default:
 		if running.next == nil {
@@ -150,6 +156,11 @@ func (r *reader) board(ctx context.Context, tag model.Tag, l Loader) (f *flight,
 		r.count()
 	}
 	return f, mine, start
+}
+
+// joins tells whether the reader may wait for a flight that is under way. The shard's lock is held.
+func (r *reader) joins(f *flight) bool {
+	return (f.start > r.arrival || r.terms.Fresh > 0 && f.tells()) && !(r.direct && f.shared)
 }
 
 func (r *reader) count() {
@@ -212,6 +223,9 @@ func (r *reader) fallBack(o Outcome, err error, rescue *Answer) (*Answer, Outcom
 	}
 	return nil, o, err
 }
+
+// ErrNotBegun says that nothing was loaded for a reader who only joins others.
+var ErrNotBegun error = fault.New(fault.Overloaded, "Nothing is loaded for this reader; nothing was changed.")
 
 func behind() error {
 	err := fault.New(fault.Behind, "The version that Partita-Min-Version asks for is not here yet. Please try again shortly.")

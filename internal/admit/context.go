@@ -29,7 +29,20 @@ func Aside(ctx context.Context) {
 	}
 }
 
-type manyKey struct{}
+// ForMany gives a context for what several callers wait for, and what may go on when the request of the one who asked first is
+// over: it is of no connection.
+func ForMany(ctx context.Context) context.Context { return context.WithValue(ctx, connKey{}, nil) }
 
-// ForMany gives a context for what several callers wait for: it is not given up when the one who asked first has gone.
-func ForMany(ctx context.Context) context.Context { return context.WithValue(ctx, manyKey{}, true) }
+// CameToGate says that something which was loaded for the request of that context, and has a context of its own, has
+// come to a Gate.
+func CameToGate(ctx context.Context) {
+	if c := ConnOf(ctx); c != nil {
+		c.atGate()
+	}
+}
+
+// Shed tells whether the request of that context was let in for an old answer only: nothing is to be begun for it.
+func Shed(ctx context.Context) bool {
+	c := ConnOf(ctx)
+	return c != nil && c.shed.Load()
+}

@@ -86,9 +86,6 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 // leftDirectly tells whether the caller of a request that waited so long has given up, where net/http does not see to
 // that.
 func leftDirectly(ctx context.Context, waited time.Duration) bool {
-	if waited <= goneAfter || ctx.Value(manyKey{}) != nil {
-		return false
-	}
 	c := ConnOf(ctx)
-	return c != nil && c.direct.Load() != nothing && new(peeker).gone(c.socket)
+	return c != nil && waited > goneAfter && c.direct.Load() != nothing && new(peeker).gone(c.socket)
 }

@@ -102,9 +102,6 @@ func (g *Gate) Enter(ctx context.Context, a Ask) (Pass, error) {
 		return Pass{}, nil
 	}
 	if c := ConnOf(ctx); c != nil {
-		if c.shed.Load() {
-			return Pass{}, g.refuse(a.Priority)
-		}
 		c.atGate()
 	}
 	p := Pass{gate: g, partition: a.Partition, weight: int64(max(1, a.Weight)), entered: time.Now()}
@@ -348,11 +345,13 @@ func (g *Gate) look(now time.Time) {
 	g.ends.Store(g.window.ends.UnixNano())
 }
 
-// refuse refuses somebody whom the Door has let in for an old answer only.
-func (g *Gate) refuse(p model.Priority) error {
-	g.mu.Lock()
-	g.counts.refused[p][Full]++
-	g.mu.Unlock()
+// Refuse counts somebody whom the Door has let in for an old answer only, where there is none, and gives the error.
+func (g *Gate) Refuse(p model.Priority) error {
+	if g != nil {
+		g.mu.Lock()
+		g.counts.refused[p][Full]++
+		g.mu.Unlock()
+	}
 	return g.refusal(context.Background(), Full)
 }
 

@@ -35,13 +35,13 @@ func TestWhoIsLetInForAnOldAnswerCountsAsRefusedOnce(t *testing.T) {
 					Refused: func(*model.Read, *model.Write, time.Duration) { told++ }})
 				d.reads["ring"].need.Store(whole) // it was not in the cache lately
 				c, in := d.Stream(t.Context(), "GET", plainTarget, "127.0.0.1:1")
-				if !in {
+				if !in || !Shed(WithConn(t.Context(), c)) {
 					t.Fatal("it is not let in for an old answer")
 				}
 				want := uint64(0)
 				if !old {
 					want = 1
-					if _, err := reads.Enter(WithConn(t.Context(), c), Ask{Priority: model.Normal}); fault.CodeOf(err) != fault.Overloaded {
+					if err := reads.Refuse(model.Normal); fault.CodeOf(err) != fault.Overloaded {
 						t.Errorf("at the gate: %v", err)
 					}
 				}

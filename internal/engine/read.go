@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -23,7 +25,7 @@ func (e *Engine) Read(ctx context.Context, q *ReadRequest) (ReadResult, error) {
 	if err != nil {
 		return ReadResult{}, err
 	}
-	terms := cache.Terms{Fresh: q.Read.Fresh, Stale: q.Read.Stale, Min: least}
+	terms := cache.Terms{Fresh: q.Read.Fresh, Stale: q.Read.Stale, Min: least, Joins: admit.Shed(ctx)}
 	if err := e.mayRead(ctx, q, terms); err != nil {
 		return ReadResult{}, err
 	}
@@ -51,8 +53,15 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	a, outcome, err := e.cache.Load(ctx, string(partition), string(key), q.Read.Tag(q.Args), terms, &loader{e, q})
+	l := &loader{e: e, q: q}
+	a, outcome, err := e.cache.Load(ctx, string(partition), string(key), q.Read.Tag(q.Args), terms, l)
 	took := time.Since(start)
+	if l.came.Load() {
+		admit.CameToGate(ctx)
+	}
+	if errors.Is(err, cache.ErrNotBegun) {
+		err = e.reads.Refuse(q.Read.Priority)
+	}
 	e.costs(q, took)
 	if err != nil {
 		return ReadResult{Store: took}, err
@@ -82,7 +91,7 @@ func (e *Engine) cached(q *ReadRequest, partition, key []byte, terms cache.Terms
 		return ReadResult{}, false
 	}
 	if outcome == cache.Refreshed {
-		go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e, q})
+		go e.cache.Refresh(string(partition), string(key), q.Read.Tag(q.Args), &loader{e: e, q: q})
 	}
 	return ReadResult{Answer: a, Outcome: outcome, Age: e.now().Sub(a.Time), Spare: outcome == cache.Hit}, true
 }
@@ -176,13 +185,17 @@ func (e *Engine) costs(q *ReadRequest, took time.Duration) {
 
 // loader loads the answer to one request from the store. It may outlive the request.
 type loader struct {
-	e *Engine
-	q *ReadRequest
+	e    *Engine
+	q    *ReadRequest
+	came atomic.Bool // to the gate before the store
 }
 
 // Load reads rows and version in one snapshot and encodes the answer.
 func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 	e, q := l.e, l.q
+	if cache.ForMany(ctx) {
+		ctx = admit.ForMany(ctx)
+	}
 	query := &store.Query{Read: q.Read, Args: q.Args, From: q.From, To: q.To, Now: e.now()}
 	if q.After != "" || q.Before != "" {
 		from, err := e.place(q, q.After+q.Before)
@@ -202,15 +215,7 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		}
 	}
 	e.study.Loaded(q.Read, q.Args)
-	if cache.ForMany(ctx) {
-		ctx = admit.ForMany(ctx)
-	}
-	pass, err := e.reads.Enter(ctx, admit.Ask{Priority: q.Read.Priority, Partition: partitionOf(q)})
-	if err != nil {
-		return nil, err
-	}
-	result, err := e.store.Read(ctx, partitionOf(q), query)
-	pass.Leave()
+	result, err := l.read(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +240,18 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 	var room [1024]byte
 	a.Pack(model.AppendRow(room[:0], q.Read.Fields, row), e.rowTag(q.Read, row))
 	return a, nil
+}
+
+// read asks the store when it is its turn.
+func (l *loader) read(ctx context.Context, query *store.Query) (*store.Result, error) {
+	p := partitionOf(l.q)
+	l.came.Store(true)
+	pass, err := l.e.reads.Enter(ctx, admit.Ask{Priority: l.q.Read.Priority, Partition: p})
+	if err != nil {
+		return nil, err
+	}
+	defer pass.Leave() // also after a defect of the store
+	return l.e.store.Read(ctx, p, query)
 }
 
 // encodeList makes the body of a page, with the cursors that lead on and back.
