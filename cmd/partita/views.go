@@ -98,8 +98,8 @@ func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
 		switch {
 		case !r.Compared:
 			fmt.Fprintf(c.out, "%s was not compared: %s\n", r.View, r.Why)
-		case r.Differences == 0 && r.Partly:
-			fmt.Fprintf(c.out, "%s has what its source has now; rows of that expire, and what it keeps of those that are gone cannot be made anew to compare\n", r.View)
+		case r.Differences == 0 && r.Aged > 0:
+			fmt.Fprintf(c.out, "%s is what its source says in %s\n", r.View, counted(r.Rows-r.Aged, "row"))
 		case r.Differences == 0:
 			fmt.Fprintf(c.out, "%s is what its source says\n", r.View)
 		default:
@@ -107,6 +107,10 @@ func (k *viewsCommand) print(c *console, reports []relay.ViewReport) error {
 			for _, line := range r.Examples {
 				fmt.Fprintf(c.out, "  %s\n", line)
 			}
+		}
+		if r.Aged > 0 {
+			fmt.Fprintf(c.out, "  rows of it that also count rows of the source which have expired, and are not compared in full: %d\n"+
+				"    (nobody can count those again; compared was that their figures hold all that is there, and follow from what the view keeps)\n", r.Aged)
 		}
 		if r.Kept > 0 {
 			fmt.Fprintf(c.out, "  rows of it without a source any more, since expired rows are kept: %d\n", r.Kept)

@@ -160,3 +160,51 @@ func TestAViewIsTakenOutAndComesBack(t *testing.T) {
 		t.Errorf("a view that may hold what cannot be made anew: %v", err)
 	}
 }
+
+// Of a fold over rows that expire it is said what was compared, and what cannot be.
+func TestWhatOfAViewCannotBeComparedIsSaid(t *testing.T) {
+	aging := strings.NewReplacer("key: id,", "key: id, keep: {for: 90d, from: at},", "input: [cents]", "input: [cents, at]",
+		"by: {day: = date(row.at)}", "by: {shop: = row.shop_id}").Replace(seen)
+	dir := t.TempDir()
+	file, data := filepath.Join(dir, "seen.yaml"), filepath.Join(dir, "data")
+	if err := os.WriteFile(file, []byte(aging), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(do func(base string)) {
+		t.Helper()
+		app, err := partita.Open(partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		do("http://" + app.Addr())
+		if err := app.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(func(base string) {
+		for _, sale := range []string{`"a","cents":200,"at":"2001-01-01T00:00:00Z"`, `"a","cents":300`, `"b","cents":400`} {
+			resp, err := http.Post(base+"/v1/sell", "application/json", strings.NewReader(`{"shop_id":`+sale+`}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusCreated {
+				t.Fatal(resp.Status)
+			}
+		}
+	})
+	const not, whole = "have expired, and are not compared in full: 1\n", "days is what its source says in 1 row\n"
+	for end := time.Now().Add(time.Minute); ; { // a service that runs takes in what is left, and lets what is over expire
+		run(func(string) {})
+		_, out, _ := command(t, "views", file, "--data", data, "--verify", "--quiet")
+		if strings.Contains(out, not) && strings.Contains(out, whole) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(out)
+		}
+	}
+}

@@ -147,8 +147,7 @@ func (c *comparison) get(ctx context.Context, f *model.Family, r *model.Read, pa
 	return result.Rows[0], nil
 }
 
-// folds computes the whole view in memory, and compares. What a view counted of rows that have expired
-// since nobody can tell any more: of such a one only what is there must be in it.
+// folds computes the whole view in memory, and compares.
 func (c *comparison) folds(ctx context.Context) error {
 	p := c.plan
 	type group struct {
@@ -178,22 +177,19 @@ func (c *comparison) folds(ctx context.Context) error {
 	err = c.views.scan(ctx, p.rows, func(rows []*model.Row) error {
 		for _, row := range rows {
 			at := place{row.Values[0], p.rows.KeyOf(row)}
-			g := groups[name(at)]
-			if g == nil {
+			total := p.newDelta()
+			if g := groups[name(at)]; g != nil {
+				total = g.total
+				delete(groups, name(at))
+			} else {
 				c.alone(at)
-				continue
 			}
-			delete(groups, name(at))
-			for _, f := range p.folds {
-				if c.report.Partly {
-					if have := row.Values[f.shown.Pos]; f.op == "count" && have.Int() < g.total.rows {
-						c.differ(at, "has %s %s, but its source has %d rows now", f.shown.Name, model.AppendText(nil, have), g.total.rows)
-					}
-					continue
+			if p.view.From.Keep != nil {
+				if err := c.aged(ctx, at, row, total); err != nil {
+					return err
 				}
-				if want, have := p.figures(at, g.total)[f.shown.Pos], row.Values[f.shown.Pos]; want != have {
-					c.differ(at, "has %s %s instead of %s", f.shown.Name, model.AppendText(nil, have), model.AppendText(nil, want))
-				}
+			} else if total.rows > 0 {
+				c.same(at, row, total)
 			}
 		}
 		return nil
@@ -203,6 +199,61 @@ func (c *comparison) folds(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		c.differ(g.at, "is missing")
+	}
+	return nil
+}
+
+// same compares the figures of a folded row with what they are computed from, and tells whether they are
+// what they should be.
+func (c *comparison) same(at place, row *model.Row, total *delta) bool {
+	same := true
+	want := c.plan.figures(at, total)
+	for _, f := range c.plan.folds {
+		if want, have := want[f.shown.Pos], row.Values[f.shown.Pos]; want != have {
+			c.differ(at, "has %s %s instead of %s", f.shown.Name, model.AppendText(nil, have), model.AppendText(nil, want))
+			same = false
+		}
+	}
+	return same
+}
+
+// aged compares a folded row whose source's rows expire, of which now are there. The row counts those that
+// have expired as well, and what these added nobody can count again: it is known how many they are, and only
+// where they are none, or none of them had a value, all of a figure can be compared. Else the figure must
+// follow from the view's books, and hold all that is there.
+func (c *comparison) aged(ctx context.Context, at place, row *model.Row, now *delta) error {
+	p := c.plan
+	books, err := c.get(ctx, p.view.Family, work.Row(p.folded), at.target, at.key)
+	if err != nil {
+		return err
+	}
+	kept, err := p.total(books)
+	if err != nil {
+		return err
+	}
+	if !c.same(at, row, kept) {
+		return nil
+	}
+	gone := p.newDelta()
+	gone.join(kept)
+	gone.take(now)
+	if gone.rows < 0 {
+		c.differ(at, "counts %d rows, but its source has %d now", kept.rows, now.rows)
+		return nil
+	}
+	if gone.rows > 0 {
+		c.report.Aged++
+		c.report.Partly = true
+	}
+	for i, f := range p.folds {
+		switch s := gone.sums[i]; {
+		case s == nil:
+		case s.values < 0 || s.values > gone.rows:
+			c.differ(at, "has %s of %d values, but its source has %d now and %d rows have expired", f.shown.Name, kept.sums[i].values, now.sums[i].values, gone.rows)
+		case s.values == 0 && s.total.Sign() != 0:
+			c.differ(at, "has %s %s instead of %s", f.shown.Name, model.AppendText(nil, row.Values[f.shown.Pos]),
+				model.AppendText(nil, p.figures(at, now)[f.shown.Pos]))
+		}
 	}
 	return nil
 }

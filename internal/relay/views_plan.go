@@ -185,6 +185,16 @@ func (d *delta) join(other *delta) {
 	}
 }
 
+// take is join with the other's sign turned round.
+func (d *delta) take(other *delta) {
+	d.rows -= other.rows
+	for i, s := range d.sums {
+		if s != nil {
+			s.take(other.sums[i])
+		}
+	}
+}
+
 // none tells whether it makes no difference.
 func (d *delta) none() bool {
 	return d.rows == 0 && !slices.ContainsFunc(d.sums, func(s *sum) bool { return s != nil && !s.none() })

@@ -60,7 +60,8 @@ type ViewReport struct {
 
 	// The rest is of a comparison.
 	Compared    bool     `json:"compared"`
-	Partly      bool     `json:"partly,omitempty"` // a fold over rows that expire was compared as far as it can be: nothing that is there may be missing in it
+	Partly      bool     `json:"partly,omitempty"` // of the rows in Aged not all can be compared
+	Aged        int      `json:"aged,omitempty"`   // rows of a fold that count rows of the source which have expired since
 	Why         string   `json:"why,omitempty"`    // it was not compared
 	Kept        int      `json:"kept,omitempty"`
 	Differences int      `json:"differences"`
@@ -98,7 +99,6 @@ func (v *Views) Inspect(ctx context.Context, compare bool, progress func(view st
 		case r.Lagging > 0:
 			r.Why = "changes are not in it yet: serve the model until they are"
 		default:
-			r.Partly = p.folded != nil && p.view.From.Keep != nil
 			c := &comparison{views: v, plan: p, report: &r, progress: progress}
 			if err := c.run(ctx); err != nil {
 				return nil, err

@@ -63,6 +63,11 @@ func (s *sum) join(other *sum) {
 	s.values += other.values
 }
 
+func (s *sum) take(other *sum) {
+	s.total.Sub(&s.total, &other.total)
+	s.values -= other.values
+}
+
 func (s *sum) none() bool { return s.values == 0 && s.total.Sign() == 0 }
 
 // value gives the total as a field of type t shows it. What the type cannot hold stands at its bound.
