@@ -25,7 +25,7 @@ type GateConfig struct {
 // Gate stands before what is scarce: it lets in as much at once as gets something done, and makes the
 // others wait in an order. Critical ones come first and bulk comes last; among those of one priority,
 // the partition that has the least inside. When more comes than can be done and the line is long, the newest come first,
-// and those who wait for long are refused.
+// and those who wait for long are refused, later where they come before others.
 //
 // A Gate is safe for concurrent use. While nobody has to wait, it takes no lock.
 type Gate struct {
@@ -71,7 +71,7 @@ type Pass struct {
 const (
 	overloadAfter = 100 * time.Millisecond // somebody has been waiting all the time: more comes than can be done
 	shortPatience = 100 * time.Millisecond // then who has waited this long is refused
-	longPatience  = time.Second            // the longest wait in any case
+	longPatience  = time.Second            // likewise of those who come before others: it is not they who are too many
 )
 
 // NewGate makes a Gate.
@@ -196,7 +196,7 @@ func (g *Gate) wait(ctx context.Context, p model.Priority, pass Pass) (Pass, err
 			return g.giveUp(ctx, w, pass, Late)
 		case <-timer.C:
 			waited := time.Since(asked)
-			if rest := longPatience - waited; rest > 0 && !g.overloaded() {
+			if rest := longPatience - waited; rest > 0 && g.before(p) {
 				timer.Reset(min(rest, shortPatience))
 				continue
 			}
@@ -205,14 +205,18 @@ func (g *Gate) wait(ctx context.Context, p model.Priority, pass Pass) (Pass, err
 	}
 }
 
-// overloaded tells whether more comes than can be done: somebody has been waiting for long, with no
-// moment in which nobody was.
-func (g *Gate) overloaded() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.standing(time.Now())
+// before tells whether those of a priority come before others who wait, or would: then it is not they who are too many.
+func (g *Gate) before(p model.Priority) bool {
+	for q := model.Bulk; q < p; q++ {
+		if g.queue[q].Load() > 0 {
+			return true
+		}
+	}
+	return p == model.Critical
 }
 
+// standing tells whether more comes than can be done: somebody has been waiting for long, with no
+// moment in which nobody was.
 func (g *Gate) standing(now time.Time) bool {
 	return g.waiting.Load() > 0 && now.Sub(g.since) >= overloadAfter
 }
