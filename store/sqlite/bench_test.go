@@ -41,7 +41,7 @@ func benchID(n int) model.Value {
 	return model.String(fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n)*2654435761, n))
 }
 
-func benchOpen(b *testing.B) *Store {
+func benchOpen(b testing.TB) *Store {
 	b.Helper()
 	m, err := model.Parse("bench.yaml", []byte(benchModel), nil)
 	if err != nil {

@@ -114,6 +114,7 @@ func (s *Store) transact(group *store.Group, items []store.Item) (err error) {
 		return s.giveUp(err)
 	}
 	s.source.committed(group)
+	s.fit()
 	return nil
 }
 

@@ -25,11 +25,6 @@ const (
 // a read by key half as much again; with 8192 a write costs two thirds more, and reads gain nothing.
 const pageSize = 4096
 
-// writerCache is small, since a split of a page makes SQLite walk the whole cache at the commit: what a
-// larger one saves are reads that the system answers from memory. What a transaction has changed stays in
-// it until the commit, up to 16 MiB.
-const writerCache = "PRAGMA cache_size=-4096; PRAGMA cache_spill=4096"
-
 // busyTimeout is how long a connection waits for a lock that another program holds.
 const busyTimeout = 5 * time.Second
 
@@ -131,7 +126,9 @@ func (s *Store) harden(fresh bool) error {
 	if err != nil {
 		return fmt.Errorf("the store %s cannot use a write-ahead log: %w", s.path, err)
 	}
-	if err := w.Exec("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; " + writerCache); err != nil {
+	s.pages.kept = leastCache
+	set := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=%d; PRAGMA cache_spill=%d", leastCache, spillCache)
+	if err := w.Exec(set); err != nil {
 		return fmt.Errorf("the store %s cannot be made durable: %w", s.path, err)
 	}
 	level, err := w.number("PRAGMA synchronous")

@@ -43,6 +43,7 @@ type Store struct {
 	lock    *conn
 	writer  *conn
 	source  *source // of the goroutine that writes
+	pages   pages   // of the goroutine that writes
 	keeper  *conn   // checkpoints
 	readers chan *conn
 	queue   *store.Queue

@@ -21,7 +21,11 @@ const (
 
 // grown is told by SQLite, after each commit, how many pages the write-ahead log holds.
 func (s *Store) grown(_ *sqlite3.Conn, _ string, pages int) error {
-	s.walPages.Store(int64(pages))
+	before := s.walPages.Swap(int64(pages))
+	if before > int64(pages) { // the log has begun anew
+		before = 0
+	}
+	s.pages.wrote = int64(pages) - before
 	if s.overgrown() {
 		select {
 		case s.due <- struct{}{}:
