@@ -60,6 +60,9 @@ func (p *planner) columns(e *model.Entity) {
 }
 
 func (p *planner) add(e *model.Entity, f *model.Field) {
+	if p.viewWith(e) != nil {
+		f = until(f)
+	}
 	if !f.Type.Null && f.Default != model.DefaultLiteral {
 		p.problem("The new field %s of %s has no fixed default and may not be null: rows that are there would have no value. "+
 			"Give it a default, or write `?` behind its type, fill it, and take the `?` away later.", f.Name, e.Name)
@@ -75,8 +78,17 @@ func (p *planner) drop(e *model.Entity, name string, have Column) {
 	table, column := sqltext.Quote(e.Name), sqltext.Quote(name)
 	s := &Step{What: fmt.Sprintf("Drops the column %s of %s, which is gone from the model.", name, e.Name),
 		SQL: []string{"ALTER TABLE " + table + " DROP COLUMN " + column}, Allow: DropColumn}
+	lost := "its values are lost: export them first"
+	if v := p.viewWith(e); v != nil && ages(v) {
+		lost = "what the view " + v.Name + " keeps of rows that have expired is lost, as it is made anew from its source: export it first"
+	} else if v != nil {
+		lost = "nothing is lost: the view " + v.Name + " is made anew from its source"
+		if p.embedded() {
+			s.Allow, s.AtStart = "", true
+		}
+	}
 	if p.embedded() {
-		s.Cost = "its values are lost: export them first; rewrites " + p.rows(e.Name)
+		s.Cost = lost + "; rewrites " + p.rows(e.Name)
 		p.step(s)
 		return
 	}
@@ -84,7 +96,7 @@ func (p *planner) drop(e *model.Entity, name string, have Column) {
 		p.step(&Step{What: fmt.Sprintf("Lets the column %s of %s, which is gone from the model, be null, so that rows can be added without it.", name, e.Name),
 			Cost: shortLock + "; nodes of the older model show null there for rows that the newer ones add", SQL: []string{"ALTER TABLE " + table + " ALTER COLUMN " + column + " DROP NOT NULL"}})
 	}
-	s.Cost = shortLock + "; its values are lost: export them first; nodes of the older model fail without it, so do it when the last of them is gone"
+	s.Cost = shortLock + "; " + lost + "; nodes of the older model fail without it, so do it when the last of them is gone"
 	s.Optional = true
 	p.step(s)
 }
@@ -95,6 +107,7 @@ func (p *planner) renull(e *model.Entity, f *model.Field, have Column) {
 	alter := "ALTER TABLE " + table + " ALTER COLUMN " + column
 	switch {
 	case have.Null == f.Type.Null:
+	case !f.Type.Null && p.viewWith(e) != nil: // what it may hold the source tells; rows of an older definition go
 	case f.Type.Null:
 		p.step(&Step{What: fmt.Sprintf("Lets %s of %s be null.", f.Name, e.Name), Cost: shortLock, SQL: []string{alter + " DROP NOT NULL"}, AtStart: true})
 	default:

@@ -17,9 +17,12 @@ func Covers(p *Plan) (beside []string, err error) {
 		return nil, refuse(p.Problems[0])
 	}
 	for _, s := range p.Steps {
+		if len(s.SQL) == 0 { // it is stored alike
+			continue
+		}
 		index := !slices.ContainsFunc(s.SQL, func(sql string) bool { return !strings.Contains(sql, "INDEX ") })
 		switch {
-		case s.Allow == DropColumn || s.Allow == DropTable || strings.HasPrefix(s.SQL[0], "DROP TABLE "):
+		case s.Allow == DropColumn || s.Allow == DropTable || strings.HasPrefix(s.SQL[0], "DROP TABLE ") || strings.Contains(s.SQL[0], " DROP COLUMN "):
 			beside = append(beside, s.What)
 		case !s.Optional && !index:
 			return nil, refuse("to be done: " + s.What)
