@@ -56,7 +56,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.establish(ctx, fresh); err != nil {
 		return err
 	}
-	if s.keeper, err = openConn(s.path, s.vfs, append(pragmas, "synchronous=FULL", "wal_autocheckpoint=0")...); err != nil {
+	if s.keeper, err = openConn(s.path, unhurried(s.vfs), append(pragmas, "synchronous=FULL", "wal_autocheckpoint=0")...); err != nil {
 		return fmt.Errorf("the store %s cannot be opened: %w", s.path, err)
 	}
 	for range s.config.Readers {
