@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/partita-dev/partita/internal/admit"
@@ -34,18 +35,41 @@ writes:
 type behindDoor struct {
 	t       *testing.T
 	door    *admit.Door
-	address string
+	dial    func() net.Conn
 	arrived chan string   // paths, as they come to the handler
 	answer  chan struct{} // one for each request
 	refused chan string   // names of patterns
 }
 
 func serveBehind(t *testing.T, inside int) *behindDoor {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveBehindOn(t, inside, listener, func() net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	})
+}
+
+// serveInMemory is serveBehind for a bubble with a time of its own.
+func serveInMemory(t *testing.T, inside int) *behindDoor {
+	t.Helper()
+	listener := newPipes()
+	return serveBehindOn(t, inside, listener, func() net.Conn { return listener.dial(t) })
+}
+
+func serveBehindOn(t *testing.T, inside int, listener net.Listener, dial func() net.Conn) *behindDoor {
+	t.Helper()
 	m, err := model.Parse("busy.yaml", []byte(busyModel), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &behindDoor{t: t, arrived: make(chan string, 100), answer: make(chan struct{}), refused: make(chan string, 100)}
+	b := &behindDoor{t: t, dial: dial, arrived: make(chan string, 100), answer: make(chan struct{}), refused: make(chan string, 100)}
 	b.door = admit.NewDoor(admit.DoorConfig{Model: m, Inside: inside, Refused: func(r *model.Read, w *model.Write, _ time.Duration) {
 		if r != nil {
 			b.refused <- r.Name
@@ -59,11 +83,6 @@ func serveBehind(t *testing.T, inside int) *behindDoor {
 		<-b.answer
 		fmt.Fprint(w, "done")
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.address = listener.Addr().String()
 	server := httpapi.ServerBehind(b.door, handler)
 	var work sync.WaitGroup
 	work.Go(func() { server.Serve(b.door.Listen(listener)) })
@@ -83,10 +102,7 @@ type caller struct {
 }
 
 func (b *behindDoor) caller() *caller {
-	conn, err := net.Dial("tcp", b.address)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	conn := b.dial()
 	b.t.Cleanup(func() { conn.Close() })
 	return &caller{b.t, conn, bufio.NewReader(conn)}
 }
@@ -148,8 +164,10 @@ func (b *behindDoor) held(n int64) {
 	}
 }
 
-func TestWhoFindsNoRoomIsHeldAndLetInWhenThereIs(t *testing.T) {
-	b := serveBehind(t, 8)
+func TestWhoFindsNoRoomIsHeldAndLetInWhenThereIs(t *testing.T) { synctest.Test(t, heldAndLetIn) }
+
+func heldAndLetIn(t *testing.T) {
+	b := serveInMemory(t, 8)
 	bulk, critical := b.ready(), b.ready()
 	inside := b.full(10) // two more than there is room for: they are critical
 	bulk.get("dull")
