@@ -25,13 +25,14 @@ type Conn struct {
 	address uint64
 
 	first bool          // net/http was given no request yet
-	came  time.Time     // when it began to wait for one
+	began time.Time     // when it began to wait for one
 	early bool          // requests were answered or refused here nevertheless
 	put   time.Duration // by which the limits of the first one that it was given are put off
 	fresh bool          // what comes next is the beginning of a request
 	timed bool          // its time has begun
-	led   bool          // it is the beginning but for what net/http has of it already, one byte mostly
 	room  int           // for the beginning of a request, where net/http has nothing of it
+	has   int           // bytes that net/http has of it already: what came with the request before, or as a sign of life
+	came  bool          // the request that net/http has came here, and not with the one before
 
 	inside  atomic.Pointer[entry]   // what the request is inside the Door as; nil: it is not inside
 	counted atomic.Pointer[pattern] // where it counts whether the request comes to its gate; nil: nowhere
@@ -86,18 +87,14 @@ func (c *Conn) count(came bool) {
 // Read gives bytes of requests. Those that begin a request pass the Door.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 1 { // net/http looks whether the caller is still there, and may find its next request
-		n, err := c.socket.Read(b)
-		c.led = c.led || n == 1
-		return n, err
+		return c.socket.Read(b)
 	}
 	if !c.fresh { // the rest of a request may be long in coming
 		c.Aside()
 		return c.socket.Read(b)
 	}
-	if len(b) < c.room { // it came with the request before
-		c.led = true
-	}
 	c.room = max(c.room, len(b))
+	c.has = c.room - len(b)
 	for {
 		n, err := c.socket.Read(b)
 		if n == 0 || err != nil {
@@ -121,7 +118,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if c.closed.Load() {
 			return 0, net.ErrClosed
 		}
-		if c.led || !whollyRead(b[:n]) {
+		if c.has > 0 || !whollyRead(b[:n]) {
 			if c.left() {
 				return 0, io.EOF
 			}
@@ -140,7 +137,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 // handOver gives what has arrived of a request, n bytes, to net/http. Of the first that it gets it takes the connection's
 // beginning for the request's, though others may have been answered here in between.
 func (c *Conn) handOver(n int) (int, error) {
-	c.fresh, c.led = false, false
+	c.fresh, c.came = false, true
 	if !c.early {
 		return n, nil
 	}
@@ -149,7 +146,7 @@ func (c *Conn) handOver(n int) (int, error) {
 		return 0, net.ErrClosed
 	}
 	now := time.Now()
-	c.put = now.Sub(c.came)
+	c.put = now.Sub(c.began)
 	if by := c.door.direct; by != nil {
 		if err := c.socket.SetReadDeadline(now.Add(by.Header)); err != nil {
 			return 0, err
@@ -222,6 +219,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return c.socket.Write(b)
 }
 
+// Came tells whether the request that net/http has passed the Door, and did not come unseen with the one before.
+func (c *Conn) Came() bool { return c.came }
+
 // Idle says that net/http has answered a request, and that the connection waits for the next.
 func (c *Conn) Idle() {
 	c.first, c.put = false, 0
@@ -236,7 +236,7 @@ func (c *Conn) idle() {
 	if c.stream {
 		c.door.streams.Add(-1)
 	}
-	c.fresh, c.timed, c.held, c.refused = true, false, 0, time.Time{}
+	c.fresh, c.timed, c.came, c.held, c.refused = true, false, false, 0, time.Time{}
 }
 
 // Close closes the connection, also where its request is held. One whose request is being answered directly is

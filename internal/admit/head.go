@@ -2,32 +2,21 @@ package admit
 
 import (
 	"bytes"
+	"net/url"
 	"strconv"
 )
 
-// pattern finds what a request is for by its first line, which lacks its first byte where led. It
-// allocates nothing.
-func (d *Door) pattern(head []byte, led bool) *pattern {
-	if !led {
-		if len(head) == 0 || head[0] != 'G' && head[0] != 'P' && head[0] != 'H' {
-			return d.other
-		}
-		head = head[1:]
+// pattern finds what a request is for by its first line, of which net/http has some bytes. It allocates nothing, but where a
+// name is escaped.
+func (d *Door) pattern(head []byte, has int) *pattern {
+	target, table := d.target(head, has)
+	if bytes.HasPrefix(target, []byte("http")) { // as proxies are asked
+		_, target, _ = bytes.Cut(target, []byte("://"))
+		target = target[max(0, bytes.IndexByte(target, '/')):]
 	}
-	var table map[string]*pattern
-	rest, ok := bytes.CutPrefix(head, []byte("ET /"))
-	if ok {
-		table = d.reads
-	} else if rest, ok = bytes.CutPrefix(head, []byte("OST /")); ok {
-		table = d.writes
-	} else if rest, ok = bytes.CutPrefix(head, []byte("EAD /")); ok {
-		table = d.reads
-	} else {
-		return d.other
-	}
-	name, ok := bytes.CutPrefix(rest, []byte("v1/"))
+	name, ok := bytes.CutPrefix(target, []byte("/v1/"))
 	if !ok {
-		if bytes.HasPrefix(rest, []byte("healthz ")) || bytes.HasPrefix(rest, []byte("readyz ")) {
+		if bytes.HasPrefix(target, []byte("/healthz ")) || bytes.HasPrefix(target, []byte("/readyz ")) {
 			return d.always
 		}
 		return d.other
@@ -35,10 +24,36 @@ func (d *Door) pattern(head []byte, led bool) *pattern {
 	if end := bytes.IndexAny(name, "/ ?"); end >= 0 {
 		name = name[:end]
 	}
-	if p := table[string(name)]; p != nil {
+	if p := table[string(unescaped(name))]; p != nil {
 		return p
 	}
 	return d.other
+}
+
+// target gives what stands behind the method, and where names are looked up; nothing for others than those of patterns.
+func (d *Door) target(head []byte, has int) ([]byte, map[string]*pattern) {
+	if has > len("GET") {
+		return nil, nil
+	}
+	for _, method := range [...]string{"GET ", "POST ", "HEAD "} {
+		if target, ok := bytes.CutPrefix(head, []byte(method[has:])); ok {
+			if method == "POST " {
+				return target, d.writes
+			}
+			return target, d.reads
+		}
+	}
+	return nil, nil
+}
+
+// unescaped gives a part of a path as it is meant.
+func unescaped(part []byte) []byte {
+	if bytes.IndexByte(part, '%') >= 0 {
+		if plain, err := url.PathUnescape(string(part)); err == nil {
+			return []byte(plain)
+		}
+	}
+	return part
 }
 
 // whollyRead tells whether b is exactly one request, from its first byte to its last, of a kind that can

@@ -93,11 +93,15 @@ func TestWhatARequestIsFor(t *testing.T) {
 		"POST /v1/put HTTP/1.1\r\n\r\n":                                          {d.writes["put"], false},
 		"GET /v1/put/red HTTP/1.1\r\n\r\n":                                       {d.other, false},
 		"GET /readyz HTTP/1.1\r\n\r\n":                                           {d.always, false},
+		"GET /v1/r%69ng/r%65d/1 HTTP/1.1\r\n\r\n":                                {d.reads["ring"], true},
+		"GET http://x:80/v1/ring/red/1 HTTP/1.1\r\n\r\n":                         {d.reads["ring"], true},
+		"GET http://x/readyz HTTP/1.1\r\n\r\n":                                   {d.always, false},
+		"GET http://x":                                                           {d.other, false},
 		"GET /":                                                                  {d.other, false},
 		"BREW /v1/ring/red HTTP/1.1\r\n\r\n":                                     {d.other, false},
 	} {
-		p := d.pattern([]byte(request), false)
-		if p != want.is || want.is != d.other && d.pattern([]byte(request)[1:], true) != p {
+		p := d.pattern([]byte(request), 0)
+		if p != want.is || want.is != d.other && (d.pattern([]byte(request)[1:], 1) != p || d.pattern([]byte(request)[3:], 3) != p) {
 			t.Errorf("%q is for %+v", request, p)
 		}
 		if p.read == nil && p.write == nil {

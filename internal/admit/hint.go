@@ -84,7 +84,7 @@ func (h *heavyHint) named(p *pattern, head []byte) bool {
 		if end := bytes.IndexAny(rest, "/?"); end >= 0 {
 			rest = rest[:end]
 		}
-		return bytes.Equal(rest, h.text)
+		return bytes.Equal(unescaped(rest), h.text)
 	}
 	if p.write.Family != h.family {
 		return false

@@ -106,7 +106,7 @@ func (d *Door) enter(c *Conn, head []byte) bool {
 		}
 		d.inside.Add(-1)
 	}
-	p := d.pattern(head, c.led)
+	p := d.pattern(head, c.has)
 	k := p.usually()
 	if !crowd && d.held.Load() == 0 && d.take(p.priority, k) {
 		c.enter(p, k)

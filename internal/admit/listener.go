@@ -43,7 +43,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{socket: s, door: d, first: true, came: time.Now(), fresh: true}
+	c := &Conn{socket: s, door: d, first: true, began: time.Now(), fresh: true}
 	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
 		c.address = maphash.String(addresses, host)
 	}

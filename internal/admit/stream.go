@@ -19,7 +19,7 @@ func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn
 	}
 	head := []byte(method + " " + target + " HTTP/2")
 	if d.held.Load() >= mostHeld {
-		p := d.pattern(head, false)
+		p := d.pattern(head, 0)
 		d.passed.Add(1)
 		d.count(p, Full)
 		d.tell(p, 0)

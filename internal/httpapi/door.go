@@ -31,23 +31,22 @@ func ServerBehind(door *admit.Door, handler http.Handler) *http.Server {
 	return s
 }
 
-// behind refuses what the door has let in for that only. Requests of HTTP/2 share a connection, so it
-// brings each of them to the door.
+// behind refuses what the door has let in for that only. Requests of HTTP/2 share a connection, and others may come with the
+// one before in one piece, so it brings each of them to the door.
 type behind struct {
 	door *admit.Door
 	next http.Handler
 }
 
 func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor == 2 {
+	c := admit.ConnOf(r.Context())
+	if r.ProtoMajor == 2 || c != nil && !c.Came() {
 		b.serveStream(w, r)
 		return
 	}
-	if b.door.Marked() {
-		if c := admit.ConnOf(r.Context()); c != nil && c.Unmark() {
-			refuse(w, r)
-			return
-		}
+	if b.door.Marked() && c != nil && c.Unmark() {
+		refuse(w, r)
+		return
 	}
 	b.next.ServeHTTP(w, r)
 }
