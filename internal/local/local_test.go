@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		crash()
 	}
+	if os.Getenv(portsEnv) != "" {
+		takePorts()
+		return
+	}
 	os.Exit(m.Run())
 }
 

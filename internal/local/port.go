@@ -14,26 +14,31 @@ const (
 	pastPorts = 32768
 )
 
-var given struct {
+// claims are what ports that were given are held by: the UDP port of the same number, which no server here
+// uses and no second process can have. The system takes it back when the process ends, however that ends.
+var claims struct {
 	sync.Mutex
-	ports map[int]bool // each is given to one caller only, who may listen later, or again after a crash
+	held []net.PacketConn // one that nobody refers to is closed
 }
 
-// FreePort gives a port of the loopback that nobody listens on now, and that no other call in this
-// process gives. It is for servers that cannot choose a port and tell it, or that come back on the same
-// one. It is safe for concurrent use.
+// FreePort gives a port of the loopback that nobody listens on now, and that no other call gives, in this
+// process or in another one, as long as this one runs: its caller may listen later, or again after a crash. It
+// is for servers that cannot choose a port and tell it, or that come back on the same one. It is safe for
+// concurrent use.
 func FreePort() (int, error) {
-	given.Lock()
-	defer given.Unlock()
 	for _, n := range rand.Perm(pastPorts - firstPort) {
 		port := firstPort + n
-		if given.ports[port] || !free(port) {
+		claim, err := net.ListenPacket("udp", address(port))
+		if err != nil {
 			continue
 		}
-		if given.ports == nil {
-			given.ports = map[int]bool{}
+		if !free(port) {
+			_ = claim.Close() // nothing was sent
+			continue
 		}
-		given.ports[port] = true
+		claims.Lock()
+		defer claims.Unlock()
+		claims.held = append(claims.held, claim)
 		return port, nil
 	}
 	return 0, fmt.Errorf("no port of the loopback is free from %d to %d", firstPort, pastPorts-1)
