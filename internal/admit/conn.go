@@ -148,7 +148,7 @@ func (c *Conn) handOver(n int) (int, error) {
 	now := time.Now()
 	c.put = now.Sub(c.began)
 	if by := c.door.direct; by != nil {
-		if err := c.socket.SetReadDeadline(now.Add(by.Header)); err != nil {
+		if err := c.socket.SetReadDeadline(end(now, by.Header)); err != nil {
 			return 0, err
 		}
 	}

@@ -17,7 +17,7 @@ type Direct struct {
 	// connection's, as requests have it from net/http, but it does not end when the caller goes.
 	Answer func(ctx context.Context, room, request []byte) (answer, rest []byte, ok bool)
 	// Header, Idle and Write are the server's limits of time: for the head of a request, until the next request, and for
-	// an answer.
+	// an answer. Zero or less: there is none.
 	Header, Idle, Write time.Duration
 }
 
@@ -68,7 +68,7 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 	}
 	c.Aside()
 	now := time.Now()
-	if err := c.socket.SetWriteDeadline(now.Add(by.Write)); err != nil {
+	if err := c.socket.SetWriteDeadline(end(now, by.Write)); err != nil {
 		return false, err
 	}
 	if _, err := c.socket.Write(answer); err != nil {
@@ -80,7 +80,15 @@ func (c *Conn) answer(by *Direct, request []byte) (bool, error) {
 		}
 	}
 	c.idle()
-	return true, errors.Join(c.settled(), c.socket.SetReadDeadline(now.Add(by.Idle)))
+	return true, errors.Join(c.settled(), c.socket.SetReadDeadline(end(now, by.Idle)))
+}
+
+// end gives the end of a time that begins now, as deadlines have it.
+func end(now time.Time, limit time.Duration) time.Time {
+	if limit <= 0 {
+		return time.Time{}
+	}
+	return now.Add(limit)
 }
 
 // leftDirectly tells whether the caller of a request that waited so long has given up, where net/http does not see to

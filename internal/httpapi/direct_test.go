@@ -293,6 +293,50 @@ func (l *watching) Accept() (net.Conn, error) {
 	return l.last, nil
 }
 
+// Without limits of time, answers at the door have none, and neither has what is net/http's.
+func TestAnswersAtTheDoorNeedNoLimitsOfTime(t *testing.T) {
+	door, inner := doorBefore(t)
+	door.Answer(admit.Direct{Answer: func(_ context.Context, b, request []byte) ([]byte, []byte, bool) {
+		return append(b, "pong"...), nil, string(request) == "ping"
+	}})
+	listener := door.Listen(inner)
+	defer listener.Close()
+	dialled, accepted := dialThrough(t, listener)
+	defer dialled.Close()
+	defer accepted.Close()
+	dialled.SetDeadline(time.Now().Add(time.Minute))
+	came := make(chan string)
+	go func() {
+		defer close(came)
+		for range 2 {
+			b := make([]byte, 100)
+			n, err := accepted.Read(b)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			came <- string(b[:n])
+		}
+	}()
+	for range 2 {
+		var answer [4]byte
+		if _, err := io.WriteString(dialled, "ping"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(dialled, answer[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, piece := range []string{"other", "its rest"} {
+		if _, err := io.WriteString(dialled, piece); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-came; got != piece {
+			t.Fatalf("net/http got %q instead of %q", got, piece)
+		}
+	}
+}
+
 // A connection that lives by answers at the door is as little idle as any other, and what is not for the
 // door comes out of it unchanged.
 func TestAnswersAtTheDoorPutOffTheEndOfAConnection(t *testing.T) {
