@@ -2,10 +2,7 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -204,78 +201,6 @@ func (r *reader) session(ctx context.Context, do int) error {
 	return broken
 }
 
-// message is one message of a log: a group.
-type message struct {
-	seq  uint64
-	body []byte
-}
-
-var (
-	errAway = errors.New("the connection broke")
-	errGap  = errors.New("a message was lost on the way")
-)
-
-// receive passes on what a consumer gives, until that breaks or ctx ends.
-func (b *Bus) receive(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext, to chan<- message) error {
-	wait := quiet
-	if b.Embedded() {
-		wait = quietEmbedded
-	}
-	behind := false // the server has had more for this reader since the last look, or before
-	for next := uint64(1); ; {
-		m, err := nextWithin(ctx, messages, wait)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			more, err := hasMore(ctx, consumer, next)
-			if err != nil {
-				return err
-			}
-			if behind && more {
-				return errGap
-			}
-			behind = more
-			continue
-		case err != nil:
-			return err
-		}
-		behind = false
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if meta.Sequence.Consumer != next {
-			return errGap
-		}
-		next++
-		select {
-		case to <- message{meta.Sequence.Stream, m.Data()}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// nextWithin waits for the next message, but not for long.
-func nextWithin(ctx context.Context, messages jetstream.MessagesContext, long time.Duration) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, long)
-	defer cancel()
-	return messages.Next(jetstream.NextContext(ctx))
-}
-
-// hasMore asks the server whether it has more for the reader than came: a message that it has given
-// away, as into a connection that broke or a buffer that was full, or one that it was not asked for. Of
-// the last messages of a log nothing else would tell, for there comes none in which the gap shows. What
-// is just on its way looks the same, so a single such answer says nothing.
-func hasMore(ctx context.Context, consumer jetstream.Consumer, next uint64) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	info, err := consumer.Info(ctx)
-	if err != nil {
-		return false, err
-	}
-	return info.Delivered.Consumer >= next || info.NumPending > 0, nil
-}
-
 // ready gives the log, and how it is, when the reader knows where it stands in it.
 func (r *reader) ready(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
 	stream, err := r.bus.stream(ctx, r.log())
@@ -333,107 +258,4 @@ func (r *reader) drop(stream jetstream.Stream, consumer string) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	_ = stream.DeleteConsumer(ctx, consumer) // else the server drops it after readerForgets
-}
-
-// group handles the commands of one group, but the first of them that are done already. Its error is
-// that of ctx, one of the bus, or errBehind.
-func (r *reader) group(ctx context.Context, seq uint64, body []byte, done int) error {
-	commands, err := commandsOf(body, r.shard)
-	if err != nil {
-		if !r.seesToDamage() {
-			return nil
-		}
-		r.bus.log.Error("a group of accepted commands is damaged and is put aside as it is", "shard", r.shard, "group", seq)
-		return r.giveUp(ctx, body)
-	}
-	a := attempts{reader: r, seq: seq}
-	if len(commands) == 0 {
-		a.end(ctx)
-		return nil
-	}
-	i, err := a.start(ctx)
-	if err != nil {
-		return err
-	}
-	i = max(i, done)
-	for pause := handlePause; i < len(commands); {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		n, err := a.next(ctx, i, commands[i:])
-		i += n
-		if n > 0 {
-			pause = handlePause
-		}
-		if err != nil {
-			if r.shared().isBehind(ctx) {
-				return errBehind
-			}
-			pause = backOff(ctx, pause)
-		}
-	}
-	a.end(ctx)
-	return nil
-}
-
-// shared gives the reader of the shared log.
-func (r *reader) shared() *reader {
-	if r.main != nil {
-		return r.main
-	}
-	return r
-}
-
-// errCrashed is the error of a handle that panicked.
-var errCrashed = errors.New("the worker panicked")
-
-// try runs handle once, and contains a panic.
-func (r *reader) try(ctx context.Context, commands [][]byte) (n int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.bus.log.Error("a worker of accepted commands panicked", "shard", r.shard, "panic", p, "stack", string(debug.Stack()))
-			n, err = 0, errCrashed
-		}
-	}()
-	n, err = r.handle(ctx, commands)
-	if err == nil {
-		n = len(commands)
-	}
-	return n, err
-}
-
-// tryBesides is try besides other shards, while none has a command under suspicion at work.
-func (r *reader) tryBesides(ctx context.Context, commands [][]byte) (int, error) {
-	r.bus.alone.RLock()
-	defer r.bus.alone.RUnlock()
-	return r.try(ctx, commands)
-}
-
-// giveUp hands a command that cannot be handled to the function of OnPoison, until that takes it.
-func (r *reader) giveUp(ctx context.Context, command []byte) error {
-	for pause := handlePause; ; pause = backOff(ctx, pause) {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		f := r.bus.poison.get()
-		if f == nil {
-			continue
-		}
-		if err := f(ctx, command); err == nil {
-			return nil
-		} else if ctx.Err() == nil {
-			r.bus.log.Error("a command that crashes its worker cannot be put aside yet", "shard", r.shard, "error", err)
-		}
-	}
-}
-
-// backOff waits for a while around pause, or until ctx ends, and gives the next pause.
-func backOff(ctx context.Context, pause time.Duration) time.Duration {
-	timer := time.NewTimer(pause/2 + rand.N(pause))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return min(2*pause, handlePauseMax)
 }

@@ -23,11 +23,6 @@ type tx struct {
 	over    bool
 }
 
-type takenNumber struct {
-	counter *counterState
-	before  int64
-}
-
 func (t *tx) Version() uint64 { return t.version }
 
 func (t *tx) Get(e *model.Entity, key []model.Value) (*model.Row, error) {
@@ -65,90 +60,6 @@ func expiredBy(e *model.Entity, row *model.Row, over time.Time) bool {
 func (t *tx) expire(r *rowState) {
 	t.change(r, nil, true)
 	r.tx = nil
-}
-
-func (t *tx) List(e *model.Entity, equal []model.Cond, limit int) ([]*model.Row, error) {
-	return t.list(e, equal, t.bound(e), limit)
-}
-
-func (t *tx) list(e *model.Entity, equal []model.Cond, over time.Time, limit int) ([]*model.Row, error) {
-	if err := t.usable(e); err != nil {
-		return nil, err
-	}
-	rows, err := t.group.source.List(t.part.partition, e, equal, over, limit+t.hidden(e))
-	if err != nil {
-		return nil, err
-	}
-	return t.overlay(e, rows, limit, func(r *model.Row) bool {
-		if expiredBy(e, r, over) {
-			return false
-		}
-		for _, c := range equal {
-			if r.Values[c.Field.Pos] != c.Values[0] {
-				return false
-			}
-		}
-		return true
-	}), nil
-}
-
-func (t *tx) Expired(e *model.Entity, now time.Time, limit int) ([]*model.Row, error) {
-	if err := t.usable(e); err != nil {
-		return nil, err
-	}
-	if e.Keep == nil {
-		return nil, nil
-	}
-	rows, err := t.group.source.Expired(t.part.partition, e, now, limit+t.hidden(e))
-	if err != nil {
-		return nil, err
-	}
-	over := now.Add(-e.Keep.For)
-	return t.overlay(e, rows, limit, func(r *model.Row) bool { return expiredBy(e, r, over) }), nil
-}
-
-// hidden counts the rows that the source may list although the group has changed them.
-func (t *tx) hidden(e *model.Entity) int {
-	n := 0
-	for _, r := range t.part.rows {
-		if r.entity == e && r.before != nil && r.before != r.now {
-			n++
-		}
-	}
-	return n
-}
-
-// overlay takes the source's rows, in key order, to what they are after the group's changes.
-func (t *tx) overlay(e *model.Entity, rows []*model.Row, limit int, match func(*model.Row) bool) []*model.Row {
-	var own []*model.Row
-	changed := false
-	for _, r := range t.part.rows {
-		if r.entity != e || r.before == r.now {
-			continue
-		}
-		changed = true
-		if r.now != nil && match(r.now) {
-			own = append(own, r.now)
-		}
-	}
-	if changed {
-		rows = slices.DeleteFunc(rows, func(row *model.Row) bool {
-			r := t.group.rows[string(t.group.rowKey(t.part, e, e.KeyOf(row)))]
-			return r != nil && r.before != r.now
-		})
-		rows = append(rows, own...)
-		slices.SortFunc(rows, func(a, b *model.Row) int { return compareKeys(e, a, b) })
-	}
-	return rows[:min(limit, len(rows))]
-}
-
-func compareKeys(e *model.Entity, a, b *model.Row) int {
-	for _, f := range e.Key {
-		if c := model.Compare(a.Values[f.Pos], b.Values[f.Pos]); c != 0 {
-			return c
-		}
-	}
-	return 0
 }
 
 func (t *tx) Insert(e *model.Entity, values []model.Value) (*model.Row, error) {
@@ -217,47 +128,6 @@ func (t *tx) Delete(e *model.Entity, row *model.Row, expired bool) error {
 	}
 	t.change(r, nil, expired)
 	return nil
-}
-
-func (t *tx) Next(e *model.Entity, f *model.Field) (int64, error) {
-	c, err := t.counter(e, f)
-	if err != nil {
-		return 0, err
-	}
-	t.raise(c, c.N+1)
-	return c.N, nil
-}
-
-func (t *tx) Reserve(e *model.Entity, f *model.Field, n int64) error {
-	c, err := t.counter(e, f)
-	if err == nil && n > c.N {
-		t.raise(c, n)
-	}
-	return err
-}
-
-// counter gives the state of the numbers that a field takes in this partition.
-func (t *tx) counter(e *model.Entity, f *model.Field) (*counterState, error) {
-	if err := t.usable(e); err != nil {
-		return nil, err
-	}
-	key := counterKey{t.part.partition, f}
-	c := t.group.counters[key]
-	if c == nil {
-		n, err := t.group.source.Counter(t.part.partition, e, f)
-		if err != nil {
-			return nil, err
-		}
-		c = &counterState{CounterWrite: CounterWrite{Partition: t.part.partition, Entity: e, Field: f, N: n}}
-		t.group.counters[key] = c
-	}
-	return c, nil
-}
-
-// raise takes all numbers up to n, until the write is undone.
-func (t *tx) raise(c *counterState, n int64) {
-	t.taken = append(t.taken, takenNumber{c, c.N})
-	c.N = n
 }
 
 func (t *tx) Emit(ev Event) {

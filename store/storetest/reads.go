@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
@@ -251,91 +250,6 @@ func familiesAreApart(b *bench) {
 	}
 	res := b.read(r, b.query(r, "seat", model.Int(-5)))
 	b.equal("seat", res.Rows[0].Values[2].Text(), "w")
-}
-
-func expiredRowsAreHidden(b *bench) {
-	p := b.account("p")
-	entry := b.entity("entry")
-	for i := range 4 {
-		b.do(p, func(tx store.Tx) error {
-			_, err := tx.Insert(entry, []model.Value{p.Value, model.Int(int64(i)), model.Time(start.Add(time.Duration(i) * time.Minute)), model.Null})
-			return err
-		})
-	}
-	at := func(d time.Duration) (shown []int64) {
-		q := b.query(p, "entries")
-		q.Now = start.Add(d)
-		for _, r := range b.read(p, q).Rows {
-			shown = append(shown, r.Values[1].Int())
-		}
-		return shown
-	}
-	b.equal("in time", at(time.Hour-time.Microsecond), []int64{3, 2, 1, 0})
-	b.equal("when the first is over", at(time.Hour), []int64{3, 2, 1})
-	b.equal("later", at(time.Hour+2*time.Minute), []int64{3})
-	q := b.query(p, "entry", model.Int(0))
-	q.Now = start.Add(2 * time.Hour)
-	b.equal("a get", len(b.read(p, q).Rows), 0)
-	b.do(p, func(tx store.Tx) error {
-		rows, err := tx.Expired(entry, start.Add(time.Hour+time.Minute), 10)
-		if err != nil {
-			return err
-		}
-		b.equal("expired", len(rows), 2)
-		if err := tx.Delete(entry, rows[0], true); err != nil {
-			return err
-		}
-		rows, err = tx.Expired(entry, start.Add(time.Hour+time.Minute), 10)
-		b.equal("expired after one was taken", len(rows), 1)
-		return err
-	})
-}
-
-func sweeperExpires(b *bench) {
-	entry := b.entity("entry")
-	for i := range 3 {
-		p := b.account(fmt.Sprint("p", i))
-		for j := range 5 {
-			b.do(p, func(tx store.Tx) error {
-				_, err := tx.Insert(entry, []model.Value{p.Value, model.Int(int64(j)), model.Time(start.Add(time.Duration(j) * time.Minute)), model.Null})
-				return err
-			})
-		}
-	}
-	now := start.Add(time.Hour + 2*time.Minute)
-	s := store.NewSweeper(store.SweepConfig{
-		Store: b.Store, Model: b.model, Batch: 2, Changes: 30 * time.Minute, Outcomes: time.Minute, Now: func() time.Time { return now },
-	})
-	round := func() (expired, pruned, steps int) {
-		for steps < 50 {
-			swept, err := s.Step(context.Background())
-			b.no(err)
-			expired, pruned, steps = expired+swept.Expired, pruned+swept.Pruned, steps+1
-			if swept.Round {
-				return expired, pruned, steps
-			}
-		}
-		b.Fatal("the round has no end")
-		return 0, 0, 0
-	}
-	expired, pruned, _ := round()
-	b.equal("expired", expired, 9)
-	b.equal("pruned", pruned, 15) // the inserts; the expiry itself is new
-	p := b.account("p1")
-	res := b.read(p, b.query(p, "entries"))
-	b.equal("rows left", len(res.Rows), 2)
-	changes, err := b.Changes(context.Background(), p, 5, 10)
-	b.no(err)
-	b.equal("changes left", len(changes), 2)
-	for _, c := range changes {
-		for _, r := range c.Rows {
-			if c.Write != store.SweepWrite || !r.Expired || r.After != nil || r.Before == nil {
-				b.Fatalf("an expiry is %+v in %+v", r, c)
-			}
-		}
-	}
-	expired, _, _ = round()
-	b.equal("expired in the next round", expired, 0)
 }
 
 func scanInOrder(b *bench) {
