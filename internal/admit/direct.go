@@ -43,7 +43,7 @@ const (
 // answered answers a request that was let in, if that can be done directly, and tells whether it was.
 func (c *Conn) answered(request []byte) (done bool, err error) {
 	by := c.door.direct
-	if by == nil || by.Answer == nil || c.has > 0 || c.shed.Load() {
+	if by == nil || by.Answer == nil || c.has > 0 {
 		return false, nil
 	}
 	c.direct.Store(answering)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,14 @@ import (
 // gated is a service at the door whose reads of the store pass a gate with room for one.
 func gated(t *testing.T) (address string, gate *admit.Gate) {
 	t.Helper()
-	m, err := model.Parse("rooms.yaml", []byte(rooms), nil)
+	s, gate := throughGate(t, rooms)
+	return s.twice().door, gate
+}
+
+// throughGate is a service whose reads of the store pass a gate with room for one.
+func throughGate(t *testing.T, source string) (*service, *admit.Gate) {
+	t.Helper()
+	m, err := model.Parse("rooms.yaml", []byte(source), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +41,12 @@ func gated(t *testing.T) (address string, gate *admit.Gate) {
 	t.Cleanup(func() { kept.Close() })
 	answers := cache.New(cache.Config{})
 	t.Cleanup(answers.Close)
-	gate = admit.NewGate(admit.GateConfig{Initial: 1, Least: 1, Most: 1})
+	gate := admit.NewGate(admit.GateConfig{Initial: 1, Least: 1, Most: 1})
 	paths, err := engine.New(engine.Config{Model: m, Store: kept, Cache: answers, Reads: gate})
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := serve(t, m, func(c *httpapi.Config) { c.Engine = paths }).twice()
-	return both.door, gate
+	return serve(t, m, func(c *httpapi.Config) { c.Engine = paths }), gate
 }
 
 // Others may wait for what one caller asked for first: they have it though that one goes away.
@@ -77,6 +84,57 @@ func TestALoadAtTheDoorGoesOnForThoseWhoJoined(t *testing.T) {
 		last = a.Status
 	}
 	t.Errorf("the second caller was never answered: %s", last)
+}
+
+// While nobody is let in, old answers are given at the door, where there are any.
+func TestOldAnswersAreGivenAtTheDoor(t *testing.T) {
+	s, gate := throughGate(t, strings.Replace(rooms, "one:   {get: room, ", "one:   {get: room, stale: 1h, ", 1))
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shut atomic.Bool
+	door := admit.NewDoor(admit.DoorConfig{Model: s.model, Reads: gate, Shut: shut.Load})
+	server := httpapi.ServerBehind(door, s.api)
+	var begun atomic.Int64
+	before := server.ConnState
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateActive {
+			begun.Add(1)
+		}
+		before(c, state)
+	}
+	go server.Serve(door.Listen(inner))
+	t.Cleanup(func() { server.Close() })
+	ask := func(n int) *http.Response {
+		c := dialTo(t, inner.Addr().String())
+		if _, err := io.WriteString(c, get(fmt.Sprint("/v1/one/h/", n))); err != nil {
+			t.Fatal(err)
+		}
+		a, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		return a
+	}
+	s.want(201, "POST", "/v1/put", `{"house_id":"h","n":1,"note":"a"}`)
+	if a := ask(1); a.StatusCode != http.StatusOK {
+		t.Error(a.Status)
+	}
+	shut.Store(true)
+	if a := ask(1); a.StatusCode != http.StatusOK || !strings.Contains(a.Header.Get("Cache-Status"), "stale") {
+		t.Error(a.Status, a.Header)
+	}
+	if a := ask(2); a.StatusCode != http.StatusServiceUnavailable {
+		t.Error(a.Status, a.Header)
+	}
+	if n := begun.Load(); n != 0 {
+		t.Errorf("net/http began %d requests", n)
+	}
+	if d, g := door.Figures().Classes[1].Refused, gate.Figures().Classes[1].Refused; d != 0 || g != 1 {
+		t.Errorf("one was refused: %d at the door and %d at the gate", d, g)
+	}
 }
 
 // Those who are slow to take a long answer from the cache have no copy of it each.
