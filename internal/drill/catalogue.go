@@ -21,6 +21,7 @@ type drill struct {
 	judge      func(*scene) []Promise
 	heals      bool // the nodes say when all is well again: that is waited for, and judged
 	costs      bool // it wants to know what a refusal costs
+	turns      int  // the trouble comes and goes so often; 0: once, for as long as was asked for
 }
 
 func always(text string) func(*env) string { return func(*env) string { return text } }
@@ -139,7 +140,7 @@ var catalogue = []*drill{
 	},
 	{
 		name: "hot partition", what: "the most popular partition is asked for ten times as often as usual",
-		how: always("from outside: load"), hindered: never, streams: hot,
+		how: always("from outside: load, which comes and goes five times"), hindered: never, streams: hot, turns: 5,
 		judge: judged(timed((*scene).neighbours), (*scene).back),
 	},
 	overload(2, 0.95), overload(5, 0.90), overload(10, 0.85),

@@ -72,6 +72,8 @@ func hot(s *scene) []load.Stream {
 	usual.Log, usual.Shared = load.LogWrites, true
 	more := usual
 	more.Name, more.Rate, more.From, more.To, more.Shared = "nine times more of it", 9*usual.Rate, s.begin, s.end, false
+	more.Every = s.round()
+	more.On, _ = s.turn()
 	return []load.Stream{base, usual, more}
 }
 

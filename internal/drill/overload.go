@@ -47,7 +47,11 @@ func (s *scene) admitted() Promise {
 	before, during := s.of(s.calm()).latency, s.lasting()
 	a, b := before.Quantile(0.99), during.Quantile(0.99)
 	const floor = 50 * time.Millisecond // below this much nobody notices
-	return kept("what is let in is fast", "p99 at most twice that at 80 % load", b <= max(floor, 2*a), "p99 %s, at 80 %% load %s", b.Round(100*time.Microsecond), a.Round(100*time.Microsecond))
+	p := kept("what is let in is fast", "p99 at most twice that at 80 % load", b <= max(floor, 2*a), "p99 %s, at 80 %% load %s", b.Round(100*time.Microsecond), a.Round(100*time.Microsecond))
+	late := s.trouble(0)
+	late.from += settling(s.Time)
+	p.Details = append(p.Details, s.ownPart(s.of(s.calm()), s.of(late)))
+	return p
 }
 
 func sortNotes(list []*load.Note) {

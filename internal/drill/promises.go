@@ -194,24 +194,11 @@ func (s *scene) others() Promise {
 	return kept(name, bound, f.answered() >= steadyShare, "%.1f %% in time%s", 100*f.answered(), whatElse(&f.counts))
 }
 
-// neighbours: one hot partition is no matter for the others.
-func (s *scene) neighbours() Promise {
-	before, during := s.of(s.calm()), s.of(s.trouble(0))
-	a, b := before.latency.Quantile(0.99), during.latency.Quantile(0.99)
-	// Below this much nobody notices, and a machine with other work makes as much by itself.
-	const floor = 20 * time.Millisecond
-	ok := b <= max(floor, a*3/2) && during.answered() >= steadyShare*before.answered()
-	p := kept("neighbours are unharmed", "p99 at most 1.5 times that of before, 99 % of the answers in time", ok, "p99 %s, before %s; %.1f %% in time, before %.1f %%%s",
-		b.Round(100*time.Microsecond), a.Round(100*time.Microsecond), 100*during.answered(), 100*before.answered(), whatElse(&during.counts))
-	p.Details = append(p.Details, s.ownPart(before, during))
-	return p
-}
-
 // ownPart tells how much of the waits is the load's own: it takes its share of the machine, and what it sends late is late whatever
 // the service does.
 func (s *scene) ownPart(before, during figures) string {
 	own := func(f figures) time.Duration { return f.unsent.Quantile(0.99).Round(100 * time.Microsecond) }
-	return fmt.Sprintf("the load's own process took %.0f %% of the processors over the drill; it sent one request in a hundred %s late or more, before the trouble %s",
+	return fmt.Sprintf("the load's own process took %.0f %% of the processors over the drill; it sent one request in a hundred %s late or more, without the trouble %s",
 		100*s.result.CPU.Seconds()/s.result.Took.Seconds()/float64(s.report.Cores), own(during), own(before))
 }
 

@@ -25,6 +25,7 @@ type scene struct {
 	watch      watching
 	used       []usage // of the processors, where the load is the trouble
 	stopped    bool    // the node that was hurt ended by itself
+	unsure     string  // why it cannot be judged in full
 }
 
 // step of timelines.
@@ -35,6 +36,9 @@ func (e *env) newScene(d *drill) *scene {
 	s := &scene{env: e, drill: d, seed: e.world.Size.Seed + 1000*e.scenes}
 	s.begin = max(2*time.Second, e.Time)
 	s.end = s.begin + e.Time
+	if d.turns > 0 {
+		s.end = s.begin + time.Duration(d.turns)*e.round()
+	}
 	s.length = s.end + s.rest()
 	return s
 }
@@ -77,6 +81,7 @@ func (e *env) try(ctx context.Context, d *drill, o *Outcome) error {
 			100*before.answered(), whatElse(&before.counts))
 	} else {
 		o.Promises = d.judge(s)
+		o.Why = s.unsure
 		if d.heals {
 			o.Promises = append(o.Promises, s.well())
 		}
@@ -187,6 +192,15 @@ type figures struct {
 	latency observe.Histogram
 	unsent  observe.Histogram // of these, from when a request was due until it was sent
 	longest time.Duration
+}
+
+// plus gives both together.
+func (f figures) plus(o figures) figures {
+	f.counts.Add(&o.counts)
+	f.latency.Merge(&o.latency)
+	f.unsent.Merge(&o.unsent)
+	f.longest = max(f.longest, o.longest)
+	return f
 }
 
 func (f figures) answered() float64 {

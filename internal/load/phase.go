@@ -24,6 +24,8 @@ type Stream struct {
 	Rate float64
 	// From and To say when in the phase requests arrive. To 0: until its end.
 	From, To time.Duration
+	// Every and On make it come and go: requests arrive in the first On of each Every since From. Every 0: all the time.
+	Every, On time.Duration
 	// Patterns are names of the mix's patterns, in the mix's proportions; nil: all.
 	Patterns []string
 	// Partition is the rank of the one partition that is asked for; below 0 all of them are, by their

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -30,5 +32,20 @@ func TestALaterPhaseIsAppended(t *testing.T) {
 	}
 	if first.Took != 2500*time.Millisecond {
 		t.Error(first.Took)
+	}
+}
+
+func TestAStreamThatComesAndGoes(t *testing.T) {
+	f := &flow{Stream: Stream{Rate: 1000, From: 100 * time.Millisecond, To: 1100 * time.Millisecond, Every: 200 * time.Millisecond, On: 50 * time.Millisecond}, rand: rand.New(rand.NewPCG(1, 2))}
+	f.next = f.From
+	n := 0
+	for f.advance(); f.next < math.MaxInt64; f.advance() {
+		if at := f.next - f.From; at < 0 || at%f.Every >= f.On || f.next >= f.To {
+			t.Fatalf("one arrives at %s", f.next)
+		}
+		n++
+	}
+	if n < 150 || n > 350 { // 250 on average
+		t.Errorf("%d arrive in a quarter of a second, at 1000 a second", n)
 	}
 }

@@ -117,6 +117,9 @@ func (r *runner) newFlow(at int, s Stream, seed uint64, slices int) (*flow, erro
 // advance draws the time of the next arrival.
 func (f *flow) advance() {
 	f.next += time.Duration(f.rand.ExpFloat64() / f.Rate * float64(time.Second))
+	for f.Every > 0 && (f.next-f.From)%f.Every >= f.On {
+		f.next += f.Every - f.On // what would come in a pause comes as much after it
+	}
 	if f.To > 0 && f.next >= f.To {
 		f.next = math.MaxInt64
 	}
