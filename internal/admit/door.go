@@ -43,9 +43,10 @@ type Door struct {
 	other   *pattern // what is no pattern
 	inside  atomic.Int64
 	held    atomic.Int64
-	marked  atomic.Int64 // requests that were let in to be refused
-	open    atomic.Int64 // connections
-	streams atomic.Int64 // requests that share a connection with others
+	marked  atomic.Int64             // requests that were let in to be refused
+	open    atomic.Int64             // connections
+	streams atomic.Int64             // requests that share a connection with others
+	sharing [priorities]atomic.Int64 // those of them that are held, or just come
 	passed  atomic.Uint64
 	coming  [kinds][priorities]atomic.Int64 // looked at, on their way to a gate
 	eased   chan struct{}

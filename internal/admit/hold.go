@@ -20,7 +20,7 @@ const (
 	paceKept  = time.Second            // and for how long it is believed to find back to the best of it
 	ageEvery  = 5 * time.Millisecond   // how often somebody looks who is to be refused
 	goneEvery = 50 * time.Millisecond  // how often the time is shortened at the most
-	mostHeld  = 4096                   // of requests that share a connection
+	mostHeld  = 4096                   // of one priority, of requests that share a connection
 )
 
 // held is a request that is held.

@@ -249,7 +249,7 @@ func TestWhatIsNotEvenHeldCountsAsRefused(t *testing.T) {
 	}
 	var told []*model.Read
 	d := NewDoor(DoorConfig{Model: m, Refused: func(r *model.Read, _ *model.Write, _ time.Duration) { told = append(told, r) }})
-	d.held.Store(mostHeld)
+	d.sharing[model.Normal].Store(mostHeld)
 	if _, in := d.Stream(t.Context(), "GET", plainTarget, "127.0.0.1:1"); in {
 		t.Fatal("one too many is let in")
 	}

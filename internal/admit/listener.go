@@ -4,8 +4,11 @@ import (
 	"context"
 	"hash/maphash"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/partita-dev/partita/internal/conns"
 )
 
 // Listener gives connections whose requests pass a Door. Make one with Door.Listen.
@@ -43,10 +46,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	d.open.Add(1)
-	c := &Conn{socket: s, door: d, first: true, began: time.Now(), fresh: true}
-	if host, _, err := net.SplitHostPort(s.RemoteAddr().String()); err == nil {
-		c.address = maphash.String(addresses, host)
-	}
+	c := &Conn{socket: s, door: d, first: true, began: time.Now(), fresh: true, address: origin(s.RemoteAddr().String())}
 	if d.direct != nil {
 		c.ctx, c.end = context.WithCancel(WithConn(d.base, c))
 	}
@@ -54,6 +54,15 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 var addresses = maphash.MakeSeed()
+
+// origin gives the caller of an address, as connections are counted too: those of one network of IPv6 are one.
+func origin(remote string) uint64 {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return 0
+	}
+	return maphash.Comparable(addresses, conns.Origin(net.TCPAddrFromAddrPort(at)))
+}
 
 // Close ends the listening.
 func (l *Listener) Close() error {

@@ -1,25 +1,20 @@
 package admit
 
-import (
-	"context"
-	"hash/maphash"
-	"net"
-)
+import "context"
 
 // Stream lets in a request that shares its connection with others, as in HTTP/2: at once or after a
 // wait; false: it is to be refused. target is as in a request's first line. Conn.Idle says that it was
 // answered.
 //
 // Such a request was read before it came here, so to refuse it costs more than to refuse one of
-// HTTP/1.1. No more of them are held than of those.
+// HTTP/1.1. So many of each priority are held, and no more.
 func (d *Door) Stream(ctx context.Context, method, target, remote string) (*Conn, bool) {
-	c := &Conn{door: d, stream: true}
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		c.address = maphash.String(addresses, host)
-	}
+	c := &Conn{door: d, stream: true, address: origin(remote)}
 	head := []byte(method + " " + target + " HTTP/2")
-	if d.held.Load() >= mostHeld {
-		p := d.pattern(head, 0)
+	p := d.pattern(head, 0)
+	coming := &d.sharing[p.priority]
+	defer coming.Add(-1)
+	if coming.Add(1) > mostHeld {
 		d.passed.Add(1)
 		d.count(p, Full)
 		d.tell(p, 0)
