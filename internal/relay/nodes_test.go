@@ -93,6 +93,47 @@ func TestAnotherNodeTakesOver(t *testing.T) {
 	w.check(views)
 }
 
+// contested is a store in which another node has taken all leases, once it is told so, and which takes
+// no writes of this one while it is shut.
+type contested struct {
+	store.Store
+	lost, shut atomic.Bool
+}
+
+func (c *contested) Commit(ctx context.Context, ws ...*store.Write) {
+	if !c.shut.Load() {
+		c.Store.Commit(ctx, ws...)
+		return
+	}
+	for _, w := range ws {
+		w.Result = store.WriteResult{Err: away}
+	}
+}
+
+func (c *contested) Lease(ctx context.Context, holder string, ttl time.Duration, names ...string) ([]string, error) {
+	if c.lost.Load() {
+		return nil, nil
+	}
+	return c.Store.Lease(ctx, holder, ttl, names...)
+}
+
+// A node that did not get on with a shard, and lost it to another, does not say for ever that it does
+// not get on: it has nothing to get on with.
+func TestWhatWentToAnotherNodeIsNotLateHere(t *testing.T) {
+	w := openWorld(t, sourceModel+worldViews, "", t.TempDir(), nil)
+	defer w.store.Close()
+	s := &contested{Store: w.store}
+	first, _, _ := run(t, w, s, 20*time.Millisecond)
+	until(t, "the node holds every shard", func() bool { return first.Held() == relay.Shards })
+	w.put("ann", map[int64][]model.Value{1: w.thing("ann", 1, "red", "attic", 1, 100, 0.25, 0)})
+	until(t, "the node applies", w.caughtUp)
+	s.shut.Store(true)
+	w.put("ann", map[int64][]model.Value{1: w.thing("ann", 1, "red", "barn", 2, 100, 0.25, 0)})
+	until(t, "the node says that it does not get on", func() bool { return first.Failing() != "" })
+	s.lost.Store(true)
+	until(t, "the node says nothing of what it has lost", func() bool { return first.Held() == 0 && first.Failing() == "" })
+}
+
 // A change that a node's model cannot interpret stops its partition, and no other.
 func TestAChangeOfALaterModelStopsItsPartition(t *testing.T) {
 	url := database.Database(t)

@@ -170,19 +170,6 @@ func (r *Relay) Hint(p store.Partition) {
 // Held gives the number of shards that this node works on.
 func (r *Relay) Held() int { return int(r.held.Load()) }
 
-// Failing tells why the relay does not get on; "" while all is well.
-func (r *Relay) Failing() string {
-	if s := r.leasing.Load(); s != nil {
-		return *s
-	}
-	for _, w := range r.shards {
-		if s := w.failing.Load(); s != nil {
-			return *s
-		}
-	}
-	return ""
-}
-
 // AsOf gives a point in time before which every change of these families was relayed. Where that is
 // not known yet, just after the start, it waits for a moment; ok is false if it still is not then.
 func (r *Relay) AsOf(ctx context.Context, families ...*model.Family) (at time.Time, ok bool) {
@@ -211,18 +198,4 @@ func (r *Relay) Run(ctx context.Context) {
 		r.config.Logger.Debug("the store was not told how far the relay is; some will be relayed twice", "cause", err)
 	}
 	r.unlease(ctx)
-}
-
-// report notes how a part of the relay does, and tells when that changes.
-func (r *Relay) report(part *atomic.Pointer[string], err error) {
-	if err == nil {
-		if part.Load() != nil && part.Swap(nil) != nil {
-			r.config.Logger.Info("the relay gets on again")
-		}
-		return
-	}
-	text := err.Error()
-	if old := part.Swap(&text); old == nil {
-		r.config.Logger.Warn("the relay does not get on; what follows commits is late", "cause", err)
-	}
 }

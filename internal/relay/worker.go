@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -64,15 +65,17 @@ func (w *worker) run(ctx context.Context) {
 		wait = w.relay.config.Tick
 		if !w.holds() {
 			hinted = true
+			failures = 0
 			w.asks.Store(true)
 			w.recent.reset()
+			w.relay.left(w)
 			continue
 		}
 		next, partial, err := w.round(ctx, hinted)
 		if ctx.Err() != nil {
 			return
 		}
-		w.relay.report(&w.failing, cmp.Or(err, partial))
+		w.relay.report(&w.failing, cmp.Or(err, partial), slog.Int("shard", w.shard.Index))
 		if err != nil {
 			failures++
 			wait = min(50*time.Millisecond<<min(failures, 6), 2*time.Second)
