@@ -123,7 +123,7 @@ func prepare(base *pgxpool.Config, timeout time.Duration) {
 	p["synchronous_commit"] = "on"
 	p["timezone"] = "UTC"
 	p["statement_timeout"] = fmt.Sprint(timeout.Milliseconds())
-	p["idle_in_transaction_session_timeout"] = fmt.Sprint((2 * timeout).Milliseconds())
+	p["idle_in_transaction_session_timeout"] = fmt.Sprint(idleTime(timeout).Milliseconds())
 	// Every statement finds its rows by an index that the model derived. Planned once, it need not be
 	// planned again, and no estimate may ever lead to a walk over a table.
 	p["plan_cache_mode"] = "force_generic_plan"
@@ -142,6 +142,12 @@ func prepare(base *pgxpool.Config, timeout time.Duration) {
 	// Connections are warmed by their first use; a database that comes back is found at once.
 	base.HealthCheckPeriod = 5 * time.Second
 }
+
+// idleTime is how long the server keeps a transaction, and so the partitions that it has locked, of which
+// it hears nothing. A group leaves it alone for less than a millisecond; a node that was paused, or whose
+// machine is gone without a word, leaves it alone for good. Others that wait for these partitions are still
+// answered within the time of a request.
+func idleTime(timeout time.Duration) time.Duration { return max(timeout/2, time.Second) }
 
 func (s *Store) connect(ctx context.Context, base *pgxpool.Config, c Config) error {
 	readers, writers := base.Copy(), base.Copy()
@@ -207,6 +213,10 @@ func remedy(err error) string {
 		return "The database does not let this user in; check user and password in the URL, and which users the server takes from this machine."
 	case "3D000": // invalid_catalog_name
 		return "The server has no database of the name that is in the URL; create it, or correct the name."
+	case "53300": // too_many_connections
+		return "The database has no connection left for this user; raise max_connections, or the user's or database's CONNECTION LIMIT, above the sum of what the nodes open, or stop who else holds them, and start again."
+	case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
+		return "The database is starting, or being shut down; start again when it is up."
 	case "42501": // insufficient_privilege
 		return "The user in the URL may not make or use tables there; make it the owner of the database, or GRANT it CREATE on the schema."
 	}

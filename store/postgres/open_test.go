@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/partita-dev/partita/fault"
 	"github.com/partita-dev/partita/model"
 )
@@ -20,12 +22,21 @@ entities: {sale: {in: shop, fields: {total: int}}}
 		t.Fatal(err)
 	}
 	good := server.Database(t)
+	admin, err := pgx.Connect(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(t.Context())
+	if _, err := admin.Exec(t.Context(), "CREATE ROLE crowded LOGIN CONNECTION LIMIT 0"); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		change func(*url.URL)
 		says   string
 	}{
 		"user":     {func(u *url.URL) { u.User = url.UserPassword("nobody_of_that_name", "pass-phrase") }, "user and password"},
 		"database": {func(u *url.URL) { u.Path = "/no_such_database" }, "no database of the name"},
+		"crowded":  {func(u *url.URL) { u.User = url.User("crowded") }, "no connection left"},
 		"port":     {func(u *url.URL) { u.Host = "127.0.0.1:1" }, "host and port"},
 	} {
 		t.Run(name, func(t *testing.T) {

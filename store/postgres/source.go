@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -176,6 +177,9 @@ func (s *Store) fetch(ctx context.Context, conn *pgx.Conn, ws []*store.Write, wa
 	plan := newFetchPlan(ws)
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
+	if ws[0].Alone { // code of others may take the time of a request
+		batch.Queue(fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", (2 * s.timeout).Milliseconds()))
+	}
 	locked := map[store.Partition]bool{}
 	busy = map[store.Partition]bool{}
 	for _, f := range s.model.Families { // in the order in which every node locks

@@ -61,7 +61,7 @@ func retriable(err error) bool {
 		return errors.Is(err, errMade)
 	}
 	switch pg.Code {
-	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
+	case "40001", "40P01", "55P03", "25P03": // serialization, deadlock, lock not available, idle for too long
 		return true
 	}
 	// Another node made the partition first, or kept the outcome of the same key in one that nobody made.
@@ -82,7 +82,7 @@ func (s *Store) failure(err error) error {
 		return fault.Wrap(fault.NotUnique, err, "Another row has the same value where it must be unique.")
 	case ok && pg.Code == "57014", errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fault.Wrap(fault.Deadline, err, "The store did not answer in time.")
-	case !ok, troubles[pg.Code] != "", pg.Code[:2] == "53", pg.Code[:2] == "57":
+	case !ok, troubles[pg.Code] != "", pg.Code[:2] == "53", pg.Code[:2] == "57", pg.Code == "25P03":
 		if ok && troubles[pg.Code] != "" {
 			err = errors.Join(troubles[pg.Code], err)
 		}
