@@ -190,8 +190,8 @@ func (g *Gate) wait(ctx context.Context, p model.Priority, pass Pass) (Pass, err
 	defer timer.Stop()
 	for {
 		select {
-		case in := <-w.answer:
-			return g.answered(ctx, w, pass, in)
+		case <-w.answer:
+			return g.called(ctx, w, pass)
 		case <-ctx.Done():
 			return g.giveUp(ctx, w, pass, Late)
 		case <-timer.C:
@@ -226,7 +226,8 @@ func (g *Gate) giveUp(ctx context.Context, w *waiter[store.Partition], pass Pass
 	g.mu.Lock()
 	if w.answered {
 		g.mu.Unlock()
-		return g.answered(ctx, w, pass, <-w.answer)
+		<-w.answer
+		return g.called(ctx, w, pass)
 	}
 	w.answered = true
 	g.lanes.remove(w)
@@ -240,11 +241,8 @@ func (g *Gate) giveUp(ctx context.Context, w *waiter[store.Partition], pass Pass
 	return Pass{}, g.refusal(ctx, why)
 }
 
-// answered makes what was called, or refused, into what Enter returns.
-func (g *Gate) answered(ctx context.Context, w *waiter[store.Partition], pass Pass, in bool) (Pass, error) {
-	if !in {
-		return Pass{}, g.refusal(ctx, Late)
-	}
+// called makes who was called into what Enter returns.
+func (g *Gate) called(ctx context.Context, w *waiter[store.Partition], pass Pass) (Pass, error) {
 	now := time.Now()
 	pass.wait = now.Sub(pass.entered)
 	pass.entered, pass.lane = now, w.lane
