@@ -207,7 +207,7 @@ func (g *Gate) wait(ctx context.Context, p model.Priority, pass Pass) (Pass, err
 
 // before tells whether those of a priority come before others who wait, or would: then it is not they who are too many.
 func (g *Gate) before(p model.Priority) bool {
-	for q := model.Bulk; q < p; q++ {
+	for q := range p {
 		if g.queue[q].Load() > 0 {
 			return true
 		}

@@ -186,7 +186,7 @@ func TestADefectOfTheStoreLeavesItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields("latest kept") {
+	for name := range strings.FieldsSeq("latest kept") {
 		if _, err := e.Read(t.Context(), ask(m.Read(name))); fault.CodeOf(err) != fault.Internal {
 			t.Errorf("%s: %v", name, err)
 		}
