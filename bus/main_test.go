@@ -2,15 +2,13 @@ package bus_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/partita-dev/partita/bus"
+	"github.com/partita-dev/partita/internal/leaktest"
 )
 
 // TestMain runs a child of the crash tests where the environment says so; else the tests, and fails
@@ -20,31 +18,7 @@ func TestMain(m *testing.M) {
 		child(role, os.Getenv("PARTITA_BUS_DIR"))
 		os.Exit(0)
 	}
-	code := m.Run()
-	if left := goroutinesLeft(); code == 0 && left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines were left behind:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// goroutinesLeft gives the stacks of goroutines that run the bus, or serve for it, and do not end.
-func goroutinesLeft() string {
-	var left []string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
-		buf := make([]byte, 4<<20)
-		left = nil
-		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			ours := strings.Contains(stack, "partita-dev/partita") || strings.Contains(stack, "nats-io")
-			if ours && !strings.Contains(stack, "goroutinesLeft") {
-				left = append(left, stack)
-			}
-		}
-		if left == nil {
-			return ""
-		}
-	}
-	return strings.Join(left, "\n\n")
+	leaktest.Exit(m.Run(), "partita-dev/partita", "nats-io")
 }
 
 // soak tells whether the long form of the tests is wanted: make soak, or PARTITA_SOAK=1.

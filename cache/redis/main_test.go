@@ -2,45 +2,20 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/partita-dev/partita/cache"
 	"github.com/partita-dev/partita/cache/redis"
+	"github.com/partita-dev/partita/internal/leaktest"
 	"github.com/partita-dev/partita/internal/redistest"
 )
 
 // TestMain fails if there is no Redis, or if a test leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	code := redistest.Main(m)
-	if left := leaked(); code == 0 && left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked lists goroutines of the cache, the tier and its client that do not end within some seconds.
-func leaked() (left string) {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
-		left = ""
-		stacks := make([]byte, 4<<20)
-		for g := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-			if strings.Contains(g, "partita/cache") && !strings.Contains(g, "leaked") || strings.Contains(g, "redis/rueidis") {
-				left += g + "\n\n"
-			}
-		}
-		if left == "" {
-			break
-		}
-	}
-	return left
+	leaktest.Exit(redistest.Main(m), "partita/cache", "redis/rueidis")
 }
 
 // patient is a Config that no slow machine makes give up.

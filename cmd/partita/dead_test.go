@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/dashboard"
 	"github.com/partita-dev/partita/internal/relay"
 )
@@ -26,18 +27,7 @@ const adminToken = "of-the-admin-address-in-tests"
 
 // What cannot be delivered is listed, shown, replayed and dropped from the command line.
 func TestDeadLettersFromTheCommandLine(t *testing.T) {
-	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", AdminToken: adminToken})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
+	app := apptest.Start(t, partita.Config{ModelSource: []byte(hooked), AdminToken: adminToken})
 	t.Setenv("PARTITA_ADMIN_TOKEN", adminToken)
 	admin := "--admin=" + app.AdminAddr()
 	if out := must(t, "dead", admin); !strings.Contains(out, "no dead letters") {
@@ -114,18 +104,7 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 // A service that was started without an admin token erases for who can read its own, and the command says so.
 func TestEraseNeedsTheAdminToken(t *testing.T) {
 	folder := t.TempDir()
-	app, err := partita.Open(partita.Config{ModelSource: []byte(hooked), DataDir: folder, Listen: partita.None, Admin: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
+	app := apptest.Start(t, partita.Config{ModelSource: []byte(hooked), DataDir: folder, Listen: partita.None})
 	for token, want := range map[string]string{"": "admin.token in its data folder", adminToken: "is not the one"} {
 		t.Setenv("PARTITA_ADMIN_TOKEN", token)
 		if code, _, err := command(t, "erase", "person/ann", "--yes", "--admin="+app.AdminAddr()); code != failed || !strings.Contains(err, want) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/certtest"
 )
 
@@ -21,20 +22,9 @@ func TestCommandsOfASecuredAdminAddress(t *testing.T) {
 	if err := os.WriteFile(tokenFile, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	app, err := partita.Open(partita.Config{
-		ModelSource: []byte(hooked), DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "0.0.0.0:0", AdminToken: token,
+	app := apptest.Start(t, partita.Config{
+		ModelSource: []byte(hooked), Admin: "0.0.0.0:0", AdminToken: token,
 		AdminTLS: partita.TLS{Cert: server.Cert, Key: server.Key, ClientCA: ca.File},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
 	})
 	_, port, _ := strings.Cut(strings.TrimPrefix(app.AdminAddr(), "[::]"), ":")
 	admin := "--admin=https://localhost:" + port

@@ -23,6 +23,20 @@ reads: {days: {get: days, fresh: 1m}}
 writes: {sell: {insert: sale, input: [cents]}}
 `
 
+// during serves a model while do is at work.
+func during(t *testing.T, c partita.Config, do func(base string)) error {
+	t.Helper()
+	app, err := partita.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Start(t.Context()); err != nil {
+		return err
+	}
+	do("http://" + app.Addr())
+	return app.Stop(t.Context())
+}
+
 // A view is built anew when an operator says so and no service runs, by the next one that does.
 func TestViewsAreBuiltAnewFromTheCommandLine(t *testing.T) {
 	dir := t.TempDir()
@@ -31,18 +45,9 @@ func TestViewsAreBuiltAnewFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := partita.Config{Model: file, DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", Admin: partita.None}
-	// run serves the model while do is at work.
 	run := func(do func(base string)) {
 		t.Helper()
-		app, err := partita.Open(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := app.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		do("http://" + app.Addr())
-		if err := app.Stop(t.Context()); err != nil {
+		if err := during(t, config, do); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,15 +112,7 @@ func TestAViewIsTakenOutAndComesBack(t *testing.T) {
 		if err := os.WriteFile(file, []byte(model), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		app, err := partita.Open(partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := app.Start(t.Context()); err != nil {
-			return err
-		}
-		do("http://" + app.Addr())
-		return app.Stop(t.Context())
+		return during(t, partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None}, do)
 	}
 	sell := func(base string) {
 		resp, err := http.Post(base+"/v1/sell", "application/json", strings.NewReader(`{"shop_id":"a","cents":200}`))
@@ -175,15 +172,7 @@ func TestWhatOfAViewCannotBeComparedIsSaid(t *testing.T) {
 	}
 	run := func(do func(base string)) {
 		t.Helper()
-		app, err := partita.Open(partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := app.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		do("http://" + app.Addr())
-		if err := app.Stop(t.Context()); err != nil {
+		if err := during(t, partita.Config{Model: file, DataDir: data, Listen: "127.0.0.1:0", Admin: partita.None}, do); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package boards_test
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -9,25 +8,15 @@ import (
 	"testing"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/boards"
 )
 
 // Everything that boards and alerts ask for is a metric of a running service.
 func TestEveryMetricExists(t *testing.T) {
 	t.Setenv("ORDER_PLACED_HOOK", "http://127.0.0.1:9/hook")
-	app, err := partita.Open(partita.Config{
-		Model: "../../examples/shop/shop.yaml", DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
+	app := apptest.Start(t, partita.Config{
+		Model: "../../examples/shop/shop.yaml", Logger: slog.New(slog.DiscardHandler),
 	})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+app.AdminAddr()+"/metrics", nil)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/examples/chat/chatclient"
 	"github.com/partita-dev/partita/examples/shop/shopclient"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/auth"
 )
 
@@ -25,20 +26,9 @@ func serve(t *testing.T, model string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := partita.Open(partita.Config{
-		Model: model, ModelSource: source, DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: partita.None,
+	app := apptest.Start(t, partita.Config{
+		Model: model, ModelSource: source, Admin: partita.None,
 		Auth: partita.Auth{Secret: secret}, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
 	})
 	return "http://" + app.Addr()
 }

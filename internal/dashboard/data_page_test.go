@@ -1,7 +1,6 @@
 package dashboard_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/logtest"
 )
 
@@ -30,23 +30,12 @@ type shop struct {
 func serve(t *testing.T, model string, change func(*partita.Config)) shop {
 	t.Helper()
 	log := &logtest.Buffer{}
-	cfg := partita.Config{Model: model, DataDir: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", AdminToken: token,
+	cfg := partita.Config{Model: model, AdminToken: token,
 		Env: func(string) (string, bool) { return "", false }, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	if change != nil {
 		change(&cfg)
 	}
-	app, err := partita.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	app := apptest.Start(t, cfg)
 	return shop{app, log}
 }
 

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/partita-dev/partita"
 	"github.com/partita-dev/partita/internal/advise"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/model"
 )
 
@@ -41,20 +41,9 @@ writes:
 // TestAdvice puts the load that each piece of advice is for on a shop, and does as it is told.
 func TestAdvice(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		app, err := partita.Open(partita.Config{
-			Model: "shop.yaml", ModelSource: []byte(advised), DataDir: t.TempDir(), Listen: partita.None, Admin: "127.0.0.1:0",
+		app := apptest.Start(t, partita.Config{
+			Model: "shop.yaml", ModelSource: []byte(advised), Listen: partita.None,
 			Auth: partita.Auth{Secret: []byte(chatSecret)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := app.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := app.Stop(context.Background()); err != nil {
-				t.Error(err)
-			}
 		})
 		testAdvice(t, 1, []*fleetNode{{App: app, handler: app.Handler()}}, map[advise.Kind]string{
 			advise.Cached: "customer", advise.Short: "order", advise.Long: "quote", advise.Hot: "customer c0", advise.Contends: "pay_order", advise.Unused: "",

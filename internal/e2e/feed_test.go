@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/auth"
 )
 
@@ -21,20 +21,9 @@ const chatSecret = "a secret of the tests, 32 bytes."
 // chat runs the example chat and gives its address.
 func chat(t *testing.T, storeURL string) string {
 	t.Helper()
-	app, err := partita.Open(partita.Config{
-		Model: "chat.yaml", ModelSource: []byte(chatModel(t)), DataDir: t.TempDir(), Store: storeURL, Auth: partita.Auth{Secret: []byte(chatSecret)},
-		Listen: "127.0.0.1:0", Admin: partita.None,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
+	app := apptest.Start(t, partita.Config{
+		Model: "chat.yaml", ModelSource: []byte(chatModel(t)), Store: storeURL, Auth: partita.Auth{Secret: []byte(chatSecret)},
+		Admin: partita.None,
 	})
 	return "http://" + app.Addr()
 }

@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"context"
 	"os"
 	"testing"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/pgtest"
 )
 
@@ -23,20 +23,9 @@ func TestMain(m *testing.M) {
 // No store URL means the embedded store.
 func serve(t *testing.T, source, storeURL string) string {
 	t.Helper()
-	app, err := partita.Open(partita.Config{
-		Model: "test.yaml", ModelSource: []byte(source), DataDir: t.TempDir(), Store: storeURL,
-		Listen: "127.0.0.1:0", Admin: partita.None,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
+	app := apptest.Start(t, partita.Config{
+		Model: "test.yaml", ModelSource: []byte(source), Store: storeURL,
+		Admin: partita.None,
 	})
 	return "http://" + app.Addr()
 }

@@ -2,7 +2,6 @@ package load
 
 import (
 	"bytes"
-	"context"
 	"encoding/gob"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 	"github.com/partita-dev/partita/internal/storeurl"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/model"
@@ -48,18 +48,7 @@ func service(t *testing.T, file string, size Size) (*World, Config) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	app, err := partita.Open(partita.Config{Model: file, DataDir: dir, Listen: "127.0.0.1:0", Admin: partita.None, Auth: partita.Auth{Secret: []byte(secret)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	app := apptest.Start(t, partita.Config{Model: file, DataDir: dir, Admin: partita.None, Auth: partita.Auth{Secret: []byte(secret)}})
 	return w, Config{Model: file, Source: source, Size: w.Size, Addresses: []string{app.Addr()}, Secret: []byte(secret), Keys: "test", Accepts: true}
 }
 

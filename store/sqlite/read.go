@@ -235,24 +235,30 @@ func (s *Store) Partitions(ctx context.Context, f *model.Family, after model.Val
 		if !after.IsNull() {
 			text, args = c.books(f).books.HeadsAfter, []model.Value{after, model.Int(int64(limit))}
 		}
-		stmt, err := c.prepared(text)
-		if err != nil {
-			return err
-		}
-		defer stmt.Reset()
-		if err := c.bindAll(stmt, 1, args); err != nil {
-			return err
-		}
-		for stmt.Step() {
-			v, err := c.partition(stmt, f)
-			if err != nil {
-				return err
-			}
-			values = append(values, v)
-		}
-		return stmt.Err()
+		values, err = c.partitions(f, text, args)
+		return err
 	})
 	return values, err
+}
+
+// partitions gives those of a family that a statement lists.
+func (c *conn) partitions(f *model.Family, text string, args []model.Value) (values []model.Value, err error) {
+	stmt, err := c.prepared(text)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Reset()
+	if err := c.bindAll(stmt, 1, args); err != nil {
+		return nil, err
+	}
+	for stmt.Step() {
+		v, err := c.partition(stmt, f)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, stmt.Err()
 }
 
 // Scan lists all rows of an entity in the order of partition and key.

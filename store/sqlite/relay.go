@@ -82,22 +82,8 @@ func (s *Store) PartitionsIn(ctx context.Context, f *model.Family, bucket int, a
 		if !after.IsNull() {
 			text, args = b.BucketAfter, []model.Value{model.Int(int64(bucket)), after, model.Int(int64(limit))}
 		}
-		stmt, err := c.prepared(text)
-		if err != nil {
-			return err
-		}
-		defer stmt.Reset()
-		if err := c.bindAll(stmt, 1, args); err != nil {
-			return err
-		}
-		for stmt.Step() {
-			v, err := c.partition(stmt, f)
-			if err != nil {
-				return err
-			}
-			values = append(values, v)
-		}
-		return stmt.Err()
+		values, err = c.partitions(f, text, args)
+		return err
 	})
 	return values, err
 }
