@@ -269,6 +269,3 @@ func (c *Conn) Unmark() bool {
 	c.door.marked.Add(-1)
 	return true
 }
-
-// Held tells how long the request that is under way was held.
-func (c *Conn) Held() time.Duration { return c.held }
