@@ -152,7 +152,7 @@ func bindText(r *model.Read, b sqltext.Bind) string {
 	case sqltext.BindCursor:
 		return "cursor's " + r.Sort[b.Index].Field.Name
 	case sqltext.BindKeep:
-		return "now - " + durationText(r.Of.Keep.For)
+		return "now - " + model.DurationText(r.Of.Keep.For)
 	}
 	return string(model.AppendJSON(nil, b.Fixed))
 }

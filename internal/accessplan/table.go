@@ -65,10 +65,10 @@ func read(m *model.Model, r *model.Read) Read {
 		out.Kind, out.Page = "list", r.Page
 	}
 	if r.Fresh > 0 {
-		out.Fresh = durationText(r.Fresh)
+		out.Fresh = model.DurationText(r.Fresh)
 	}
 	if r.Stale > 0 {
-		out.Stale = durationText(r.Stale)
+		out.Stale = model.DurationText(r.Stale)
 	}
 	return out
 }
@@ -168,7 +168,7 @@ func event(m *model.Model, e *model.Event) Event {
 		}
 	}
 	if e.After > 0 {
-		out.After = durationText(e.After)
+		out.After = model.DurationText(e.After)
 	}
 	if t := e.Then; t != nil {
 		out.Then = t.Write.Name

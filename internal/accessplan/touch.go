@@ -66,7 +66,7 @@ func changedBy(m *model.Model, r *model.Read) ChangedBy {
 		}
 	}
 	if k := r.Of.Keep; k != nil {
-		c.Expiry = durationText(k.For)
+		c.Expiry = model.DurationText(k.For)
 	}
 	return c
 }

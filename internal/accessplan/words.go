@@ -1,11 +1,8 @@
 package accessplan
 
 import (
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/partita-dev/partita/model"
 )
@@ -47,27 +44,6 @@ func priorityText(p model.Priority) string {
 		return "critical"
 	}
 	return "normal"
-}
-
-// durationText writes a duration as the model file does: 90d, 1h30m, 500ms.
-func durationText(d time.Duration) string {
-	if d == 0 {
-		return "0s"
-	}
-	var b strings.Builder
-	for _, unit := range []struct {
-		size time.Duration
-		name string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
-		if n := d / unit.size; n > 0 {
-			fmt.Fprintf(&b, "%d%s", n, unit.name)
-			d -= n * unit.size
-		}
-	}
-	if d > 0 {
-		b.WriteString(d.String())
-	}
-	return b.String()
 }
 
 // countText writes a count in at most three digits and a letter: 40, 1.2k, 10M.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/partita-dev/partita/model"
 )
 
 // share writes a part of a whole.
@@ -27,20 +29,7 @@ func length(s float64) string {
 	case d >= time.Second:
 		d = d.Round(100 * time.Millisecond)
 	}
-	text := ""
-	for _, unit := range []struct {
-		size time.Duration
-		name string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
-		if n := d / unit.size; n > 0 {
-			text += fmt.Sprintf("%d%s", n, unit.name)
-			d -= n * unit.size
-		}
-	}
-	if text == "" {
-		return "0s"
-	}
-	return text
+	return model.DurationText(d)
 }
 
 // short writes a short time.

@@ -3,8 +3,6 @@ package client
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/partita-dev/partita/model"
 )
@@ -69,22 +67,10 @@ func owner(w *model.Write) string {
 func freshness(r *model.Read) string {
 	text := "Always the store's latest."
 	if r.Fresh > 0 {
-		text = "Never older than " + short(r.Fresh) + " in health."
+		text = "Never older than " + model.DurationText(r.Fresh) + " in health."
 	}
 	if r.Stale > 0 {
-		text += " In trouble it may be " + short(r.Stale) + " old."
-	}
-	return text
-}
-
-// short writes a duration as people do: 1h, not 1h0m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+		text += " In trouble it may be " + model.DurationText(r.Stale) + " old."
 	}
 	return text
 }

@@ -78,26 +78,14 @@ func freshness(r *model.Read) string {
 	if r.Fresh == 0 {
 		return "Always the store's latest." + staleness(r.Stale)
 	}
-	return "Never older than " + short(r.Fresh) + " in health." + staleness(r.Stale)
+	return "Never older than " + model.DurationText(r.Fresh) + " in health." + staleness(r.Stale)
 }
 
 func staleness(stale time.Duration) string {
 	if stale == 0 {
 		return ""
 	}
-	return " In trouble an answer may be " + short(stale) + " old."
-}
-
-// short writes a duration as people do: 1h, not 1h0m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return " In trouble an answer may be " + model.DurationText(stale) + " old."
 }
 
 func (d *describer) readParameters(r *model.Read, route *readRoute) []any {
