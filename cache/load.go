@@ -17,8 +17,8 @@ import (
 //
 // When loading fails in a way that may pass (fault.Transient), or ctx ends first, the answer at hand
 // serves within t.Stale and t.Min, with the outcome Stale. Otherwise the error is the loader's, or
-// fault.Deadline when ctx ends, or fault.Behind when the store itself has not reached t.Min, or ErrNotBegun where t.Joins is
-// set and nobody loads what would do.
+// fault.Deadline when ctx ends, or fault.Behind when the store itself has not reached t.Min, or fault.Overloaded where t.Joins
+// is set and nobody loads what would do.
 func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Tag, t Terms, l Loader) (*Answer, Outcome, error) {
 	r := reader{c: c, s: c.shardOf(c.hashPartition(partition)), key: flightKey{partition, answer}, terms: t, direct: t.Fresh <= 0}
 	r.s.mu.Lock()
@@ -35,7 +35,7 @@ func (c *Cache) Load(ctx context.Context, partition, answer string, tag model.Ta
 		f, mine, start := r.board(ctx, tag, l)
 		r.s.mu.Unlock()
 		if f == nil {
-			return r.fallBack(r.outcome(true), ErrNotBegun, nil)
+			return r.fallBack(r.outcome(true), notBegun(), nil)
 		}
 		if start && t.Fresh <= 0 {
 			c.loadInline(ctx, f)
@@ -224,8 +224,9 @@ func (r *reader) fallBack(o Outcome, err error, rescue *Answer) (*Answer, Outcom
 	return nil, o, err
 }
 
-// ErrNotBegun says that nothing was loaded for a reader who only joins others.
-var ErrNotBegun error = fault.New(fault.Overloaded, "Nothing is loaded for this reader; nothing was changed.")
+func notBegun() error {
+	return fault.New(fault.Overloaded, "Nothing is loaded for this just now. Please try again shortly.")
+}
 
 func behind() error {
 	err := fault.New(fault.Behind, "The version that Partita-Min-Version asks for is not here yet. Please try again shortly.")

@@ -347,7 +347,9 @@ func (g *Gate) look(now time.Time) {
 	g.ends.Store(g.window.ends.UnixNano())
 }
 
-// Refuse counts somebody whom the Door has let in for an old answer only, where there is none, and gives the error.
+// Refuse counts somebody who is refused without having come here, and gives the error: whom the Door has let in for an old
+// answer only, where there is none, and who waited for what somebody else had begun, who was refused. Each is to come
+// again at another time.
 func (g *Gate) Refuse(p model.Priority) error {
 	if g != nil {
 		g.mu.Lock()

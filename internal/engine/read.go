@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"math"
 	"sync/atomic"
 	"time"
@@ -59,7 +58,7 @@ func (e *Engine) answer(ctx context.Context, q *ReadRequest, terms cache.Terms) 
 	if l.came.Load() {
 		admit.CameToGate(ctx)
 	}
-	if errors.Is(err, cache.ErrNotBegun) {
+	if fault.CodeOf(err) == fault.Overloaded && !l.came.Load() { // it was refused with another, or since nobody loads it
 		err = e.reads.Refuse(q.Read.Priority)
 	}
 	e.costs(q, took)

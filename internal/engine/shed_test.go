@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -100,6 +101,47 @@ func TestWhoMayHaveAnOldAnswerOnlyBeginsNoLoadForOthers(t *testing.T) {
 		all.Wait()
 		if n := gate.Figures().Classes[1].Refused; n != 1 {
 			t.Errorf("%d were refused, of one", n)
+		}
+	})
+}
+
+// Those who wait for what somebody else has begun are refused with that one, and count each.
+func TestWhoIsRefusedWithAnotherCountsToo(t *testing.T) {
+	m := parsed(t)
+	s := empty(t, m, func() {})
+	synctest.Test(t, func(t *testing.T) {
+		answers := cache.New(cache.Config{})
+		defer answers.Close()
+		gate := admit.NewGate(admit.GateConfig{Initial: 1, Least: 1, Most: 1})
+		e, err := engine.New(engine.Config{Model: m, Store: s, Cache: answers, Reads: gate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass, err := gate.Enter(t.Context(), admit.Ask{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const readers = 20
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		after := map[time.Duration]bool{}
+		for range readers {
+			all.Go(func() {
+				_, err := e.Read(t.Context(), ask(m.Read("kept")))
+				f, ok := errors.AsType[*fault.Error](err)
+				if !ok || f.Code != fault.Overloaded {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				after[f.RetryAfter] = true
+				mu.Unlock()
+			})
+		}
+		all.Wait()
+		pass.Leave()
+		if n := gate.Figures().Classes[1].Refused; n != readers || len(after) < 2 {
+			t.Errorf("%d were refused of %d, and are to come again after %v", n, readers, after)
 		}
 	})
 }
