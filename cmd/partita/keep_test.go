@@ -114,18 +114,14 @@ func TestWhatWasLostAfterABackup(t *testing.T) {
 
 		for i := range accounts {
 			k.until("all that was acknowledged before the backup is there", func() bool {
-				return len(k.numbers(0, "twins", account(i))) >= int(before[i])
+				have := k.numbers(0, "twins", account(i)) // in order; one that was accepted may come behind later ones
+				return len(have) >= int(before[i]) && have[before[i]-1] == int(before[i])
 			})
 			var twins, entries []int
 			k.until("each version is a write, of both rows", func() bool { // accepted writes may still be under way
 				twins, entries = k.numbers(nodes-1, "twins", account(i)), k.numbers(nodes-1, "entries", account(i))
 				return slices.Equal(twins, entries) && k.versions(0, account(i)) == len(twins)
 			})
-			for n, have := range twins {
-				if have != n+1 && n < int(before[i]) {
-					t.Fatalf("%s: %d is missing among %v", account(i), n+1, twins)
-				}
-			}
 			for _, n := range twins {
 				// What waits on a bus that was not lost is carried out, as it was promised.
 				if n > int(after[i])+1 && (k.pg == nil || n%3 != 0) {
