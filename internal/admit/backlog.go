@@ -20,14 +20,12 @@ const (
 	watchIdle  = 50 * time.Millisecond // while no requests come
 	longLine   = 5 * time.Millisecond  // some hundred requests
 	endless    = 2 * longLine          // then some go on before all is read
-	idleFor    = 500 * time.Microsecond
 )
 
 // pump calls those who are held when all that has arrived is read.
 type pump struct {
 	in    *os.File
 	asked atomic.Int64 // when a call was asked for, in Unix nanoseconds; 0: none is on its way
-	idle  *time.Timer  // goes off when a call is long in coming; nil: never
 }
 
 // ask asks for a call.
@@ -35,35 +33,8 @@ func (p *pump) ask() bool {
 	if p.asked.Load() != 0 || !p.asked.CompareAndSwap(0, time.Now().UnixNano()) {
 		return true
 	}
-	if p.idle != nil {
-		p.idle.Reset(idleFor)
-	}
 	_, err := p.in.Write([]byte{0})
 	return err == nil
-}
-
-// overdue tells whether a call has been on its way for longer than processors should have nothing to do.
-func (p *pump) overdue(now time.Time) bool {
-	asked := p.asked.Load()
-	return asked > 0 && now.UnixNano()-asked >= int64(idleFor)
-}
-
-// idle lets some go on without a call that is long in coming, where hardly any are left who go on. The runtime looks for
-// what has arrived only when nothing else can run, and something can while the collector sweeps, for some ten milliseconds:
-// a few for each call would be a few for each time that somebody looks then, with processors that do nothing in between. Those of
-// heavy partitions get what others leave, and who the others are is not known until all is read.
-func (d *Door) idle() {
-	now := time.Now()
-	if !d.backlog.Load() || d.held.Load() == 0 || !d.pump.overdue(now) {
-		return
-	}
-	if d.inside.Load() <= d.room()/8 {
-		d.mu.Lock()
-		for d.held.Load() > 0 && d.callOne(now, false) {
-		}
-		d.mu.Unlock()
-	}
-	d.pump.idle.Reset(idleFor)
 }
 
 // pumped tells whether the pump calls, and asks it to where there is room.
@@ -89,8 +60,6 @@ func (d *Door) Watch(ctx context.Context) {
 	}
 	defer in.Close()
 	d.pump.in = in
-	d.pump.idle = time.AfterFunc(idleFor, d.idle)
-	defer d.pump.idle.Stop()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -309,7 +309,7 @@ func (d *Door) call() {
 
 func (d *Door) callLocked(now time.Time) {
 	for d.held.Load() > 0 {
-		if !d.callOne(now, true) {
+		if !d.callOne(now) {
 			return
 		}
 	}
@@ -329,15 +329,12 @@ func (d *Door) standingFrom(line int, now time.Time) bool {
 }
 
 // callOne lets in the one whose turn it is, if there is room for it. Those of partitions that take more
-// than their share get what the others leave, and one turn in heavyTurn; nothing without heavy.
-func (d *Door) callOne(now time.Time, heavy bool) bool {
+// than their share get what the others leave, and one turn in heavyTurn.
+func (d *Door) callOne(now time.Time) bool {
 	turn := d.turn.Add(1)
-	heavyFirst, lines := heavy && turn%heavyTurn == 0, int(kinds)
-	if heavy {
-		lines *= 2
-	}
+	heavyFirst := turn%heavyTurn == 0
 	for p := model.Critical; ; p-- {
-		for i := range lines {
+		for i := range 2 * int(kinds) {
 			k := kind((int(turn) + i) % int(kinds))
 			line := int(k)
 			if (i >= int(kinds)) != heavyFirst {

@@ -137,39 +137,6 @@ func TestSomeGoOnThoughAllIsNeverRead(t *testing.T) {
 	})
 }
 
-// While nobody reads what arrives, a few go on all the same as soon as those before are done: with one look in several
-// milliseconds, processors would do nothing most of the time.
-func TestAFewGoOnWhileACallIsLongInComing(t *testing.T) {
-	d := crowdedDoor(t, 2)
-	synctest.Test(t, func(t *testing.T) {
-		d.pump.idle = time.AfterFunc(idleFor, d.idle)
-		d.heavyBlue()
-		v := &visitors{d: d}
-		v.come(t, "heavy", heavyTarget)
-		for _, name := range []string{"a", "b", "c", "d", "e"} {
-			v.come(t, name, plainTarget)
-		}
-		began := time.Now()
-		for _, want := range []int{2, 2, 1} {
-			time.Sleep(idleFor)
-			synctest.Wait()
-			if n := v.leave(); n != want {
-				t.Errorf("%d went on after %s, where %d can", n, time.Since(began), want)
-			}
-		}
-		if d.held.Load() != 1 || slices.Contains(v.in, "heavy") {
-			t.Errorf("in are %v, and %d are held", v.in, d.held.Load())
-		}
-		d.allRead(true)
-		synctest.Wait()
-		v.leave()
-		v.all.Wait()
-		if len(v.in) != 6 || len(v.out) != 0 {
-			t.Errorf("in %v, refused %v", v.in, v.out)
-		}
-	})
-}
-
 // One who is inside and waits for something else makes room for another, as one does who was answered.
 func TestWhoStepsAsideMakesRoomForThoseWhoWereRead(t *testing.T) {
 	d := crowdedDoor(t, 1)
