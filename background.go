@@ -75,6 +75,18 @@ func (n *node) sources(ctx context.Context, view *model.View, partition model.Va
 	return strings.Join(tokens, ", ")
 }
 
+// awaitViews waits for a moment until it is known how old the views are, where other nodes can answer
+// meanwhile: before that, reads of views are refused here.
+func (n *node) awaitViews(ctx context.Context) {
+	const patience = 3 * time.Second
+	if n.views == nil || n.relay == nil || !n.store.Info().Remote {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	n.relay.Known(ctx)
+}
+
 // viewFigures tells how the views are.
 func (n *node) viewFigures(ctx context.Context) []observe.ViewFigures {
 	var out []observe.ViewFigures

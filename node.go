@@ -201,6 +201,7 @@ func start(ctx context.Context, a *App) (_ *node, err error) {
 	if n.bus != nil {
 		n.work.Go(func() { n.watchBus(background) })
 	}
+	n.awaitViews(ctx)
 	n.serving.Store(true)
 	n.work.Go(func() { n.apiServer.watch(background) })
 	n.work.Go(func() { n.adminServer.watch(background) })

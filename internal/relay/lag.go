@@ -134,6 +134,16 @@ func (l *lags) learned() {
 	}
 }
 
+// known tells whether something is known of each family.
+func (l *lags) known() bool {
+	select {
+	case <-l.ready:
+		return true
+	default:
+		return false
+	}
+}
+
 // saw takes in what lagged in a whole family at a time.
 func (l *lags) saw(f *model.Family, at time.Time, lagging []store.Lag, complete bool) {
 	l.mu.Lock()
@@ -174,9 +184,7 @@ func (l *lags) saw(f *model.Family, at time.Time, lagging []store.Lag, complete 
 // asOf gives a time before which every change of the families was relayed.
 func (l *lags) asOf(ctx context.Context, families []*model.Family) (time.Time, bool) {
 	const patience = 250 * time.Millisecond
-	select {
-	case <-l.ready:
-	default:
+	if !l.known() {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
@@ -226,6 +234,7 @@ const lookAgain = 100 * time.Millisecond
 // look finds what lags without a hint, over all partitions, and wakes those who work on it.
 func (r *Relay) look(ctx context.Context) {
 	const most = 4096
+	unknown := lookAgain // until the next look, as long as nothing is known and so no view can be read
 	for {
 		for _, f := range r.families {
 			at := time.Now()
@@ -250,7 +259,11 @@ func (r *Relay) look(ctx context.Context) {
 			return
 		case <-gap.C:
 		}
-		timer := time.NewTimer(r.config.Tick)
+		wait := r.config.Tick
+		if !r.lag.known() {
+			wait, unknown = min(unknown, wait), 2*unknown
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -176,6 +176,14 @@ func (r *Relay) AsOf(ctx context.Context, families ...*model.Family) (at time.Ti
 	return r.lag.asOf(ctx, families)
 }
 
+// Known waits, until ctx ends, until it is known up to when the changes of every family were relayed.
+func (r *Relay) Known(ctx context.Context) {
+	select {
+	case <-r.lag.ready:
+	case <-ctx.Done():
+	}
+}
+
 // Run works until ctx ends, and then gives the leases back.
 func (r *Relay) Run(ctx context.Context) {
 	var wg sync.WaitGroup
