@@ -9,6 +9,7 @@ import (
 	"github.com/partita-dev/partita/internal/engine"
 	"github.com/partita-dev/partita/internal/feed"
 	"github.com/partita-dev/partita/internal/observe"
+	"github.com/partita-dev/partita/internal/relay"
 	"github.com/partita-dev/partita/internal/work"
 	"github.com/partita-dev/partita/store"
 )
@@ -94,6 +95,21 @@ func (n *node) shards() int {
 		return r.Held()
 	}
 	return 0
+}
+
+// excess tells how many parts of the work behind commits this node should leave to others: to those that
+// it hears of, which have the same model and the store.
+func (n *node) excess(held int) int {
+	if n.neighbours.members == nil {
+		return 0
+	}
+	var others []int
+	for _, other := range n.neighbours.members.Nodes() {
+		if other.Revision == n.model.Revision && hasStore(other) {
+			others = append(others, other.Shards)
+		}
+	}
+	return relay.Excess(held, others...)
 }
 
 // beat is how often a feed looks into the log although nothing was told; 0: seldom enough.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,14 +68,12 @@ func (n *node) othersHaveTheStore() bool {
 	if n.neighbours.members == nil {
 		return false
 	}
-	for _, other := range n.neighbours.members.Nodes() {
-		for _, c := range other.Components {
-			if c.Name == health.Store && c.State == health.OK {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.neighbours.members.Nodes(), hasStore)
+}
+
+// hasStore tells whether another node says that all is well with its store.
+func hasStore(other observe.Node) bool {
+	return slices.ContainsFunc(other.Components, func(c observe.Component) bool { return c.Name == health.Store && c.State == health.OK })
 }
 
 // watchBus says how the bus is, until ctx ends.

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/observe"
 )
 
 const tallies = `service: tallies
@@ -50,4 +53,20 @@ func TestAStartedNodeAnswersViews(t *testing.T) {
 	}
 	close(stop)
 	writing.Wait()
+}
+
+// TestNodesShareWhatFollowsCommits starts three nodes one after the other: the first one does all the
+// work behind commits for a moment, and then each about a third.
+func TestNodesShareWhatFollowsCommits(t *testing.T) {
+	f := startFleet(t, 3, tallies, 1, func(_ int, c *partita.Config) { c.Admin = "127.0.0.1:0" })
+	until(t, f.nodes[0], func(s observe.Snapshot) bool {
+		sum := 0
+		for _, n := range s.Nodes {
+			if n.Shards < 4 || n.Shards > 6 {
+				return false
+			}
+			sum += n.Shards
+		}
+		return len(s.Nodes) == 3 && sum == 16
+	})
 }

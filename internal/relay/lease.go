@@ -21,33 +21,17 @@ func leaseNames() []string {
 func (r *Relay) keepLeases(ctx context.Context) {
 	every := time.NewTicker(r.config.LeaseTime / 3)
 	defer every.Stop()
+	var spread spread
 	for {
 		if r.config.Yield != nil && r.config.Yield() {
 			r.yield(ctx)
 			return
 		}
+		r.share(ctx, &spread)
 		asked := time.Now()
-		held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, leaseNames()...)
+		held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, spread.wanted(asked)...)
 		if err == nil {
-			mine := map[string]bool{}
-			for _, name := range held {
-				mine[name] = true
-			}
-			for i, w := range r.shards {
-				before := w.holds()
-				if !mine[leaseName(i)] {
-					w.until.Store(0)
-					w.renewed()
-					continue
-				}
-				w.until.Store(asked.Add(r.config.LeaseTime).UnixNano())
-				w.renewed()
-				if !before { // another node may have been at work
-					w.recent.reset()
-					w.ask()
-				}
-			}
-			r.held.Store(int32(len(held)))
+			r.hold(held, asked.Add(r.config.LeaseTime))
 		}
 		if ctx.Err() == nil {
 			r.report(&r.leasing, err)
@@ -60,11 +44,38 @@ func (r *Relay) keepLeases(ctx context.Context) {
 	}
 }
 
+// hold works on the shards whose leases this node has until then, and on no others.
+func (r *Relay) hold(held []string, until time.Time) {
+	mine := map[string]bool{}
+	for _, name := range held {
+		mine[name] = true
+	}
+	for i, w := range r.shards {
+		before := w.holds()
+		if !mine[leaseName(i)] {
+			w.until.Store(0)
+			w.renewed()
+			continue
+		}
+		w.until.Store(until.UnixNano())
+		w.renewed()
+		if !before { // another node may have been at work
+			w.recent.reset()
+			w.ask()
+		}
+	}
+	r.held.Store(int32(len(held)))
+}
+
 // unlease gives the leases back, so that others need not wait until they end.
 func (r *Relay) unlease(ctx context.Context) {
+	r.giveBack(ctx, leaseNames())
+}
+
+func (r *Relay) giveBack(ctx context.Context, names []string) {
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := r.config.Store.Unlease(release, r.config.Node, leaseNames()...); err != nil {
+	if err := r.config.Store.Unlease(release, r.config.Node, names...); err != nil {
 		r.config.Logger.Debug("the relay's leases were not given back; they end by themselves", "cause", err)
 	}
 }

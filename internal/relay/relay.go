@@ -24,6 +24,10 @@ type Config struct {
 	Store     store.Store
 	Node      string // names this node among those that share the store
 	Consumers []Consumer
+	// Excess tells how many of the shards that this node holds it should leave to other nodes. It is asked
+	// before leases are renewed; nil: none.
+	Excess func(held int) int
+
 	// Hold is run for each shard while this node has its lease; its ctx ends when the lease is lost.
 	// It works on the shard beside the change log, such as on accepted writes. Default: nothing.
 	Hold func(ctx context.Context, s Shard)
