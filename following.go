@@ -169,7 +169,7 @@ func endpointFigures(e *relay.Events) []observe.EndpointFigures {
 	var out []observe.EndpointFigures
 	for _, f := range e.Figures() {
 		out = append(out, observe.EndpointFigures{Name: f.Target, Waiting: f.Pending, Oldest: f.Oldest.Seconds(),
-			Attempts: f.Attempts, Failures: f.Failures, Dead: f.Dead})
+			Attempts: f.Attempts, Failures: f.Failures, Dead: f.Dead, Failed: f.Failed})
 	}
 	return out
 }

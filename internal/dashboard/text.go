@@ -47,7 +47,7 @@ func StatusText(s observe.Snapshot) string {
 		}
 	}
 	for _, e := range s.Endpoints {
-		fmt.Fprintf(&b, "%s: %d events waiting, %d dead letters, %d of %d attempts failed\n", e.Name, e.Waiting, e.Dead, e.Failures, e.Attempts)
+		fmt.Fprintf(&b, "%s: %d events waiting, %d dead letters, %d of %d attempts failed%s\n", e.Name, e.Waiting, e.Dead, e.Failures, e.Attempts, after("; the last one: ", e.Failed))
 	}
 	if a := s.Accepted; a != nil {
 		waiting := "not known"
@@ -82,6 +82,14 @@ func conditionText(b *strings.Builder, s observe.Snapshot) {
 }
 
 // nodeText is a line for each node, where there are several.
+// after gives text behind a word; "" for no text.
+func after(word, text string) string {
+	if text == "" {
+		return ""
+	}
+	return word + text
+}
+
 func nodeText(b *strings.Builder, s observe.Snapshot) {
 	if len(s.Nodes) < 2 {
 		return
@@ -93,7 +101,7 @@ func nodeText(b *strings.Builder, s observe.Snapshot) {
 			there++
 		}
 	}
-	fmt.Fprintf(b, "\n%d nodes, figures of %d of them together; cache, store and process are those of %s\n", there, s.Merged, s.Node)
+	fmt.Fprintf(b, "\n%d nodes, figures of %d of them together; cache, store, accepted writes and process are those of %s\n", there, s.Merged, s.Node)
 	const row = "%-*s  %10s %9s %9s %-12s %-10s %s\n"
 	fmt.Fprintf(b, row, width, "node", "rate", "p99", "up", "model", "version", "state")
 	for _, n := range s.Nodes {

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -69,4 +73,28 @@ func TestNodesShareWhatFollowsCommits(t *testing.T) {
 		}
 		return len(s.Nodes) == 3 && sum == 16
 	})
+}
+
+// TestAnyNodeTellsWhoIsNotTold lets a webhook refuse its events: whichever node is asked says how many
+// wait over all, and why.
+func TestAnyNodeTellsWhoIsNotTold(t *testing.T) {
+	source := strings.Replace(tallies, "input: [color]}", "input: [color], emit: added}", 1) + `events: {added: {data: [mark.color], deliver: "http://127.0.0.1:1/hook"}}` + "\n"
+	f := startFleet(t, 2, source, 1, func(_ int, c *partita.Config) {
+		c.Admin = "127.0.0.1:0"
+		c.Webhooks.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Webhooks.Secrets = []string{"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))}
+	})
+	const events = 20
+	for i := range events {
+		if a := f.nodes[0].ask(t.Context(), "POST", "/v1/add", fmt.Sprintf(`{"box_id":"box-%d","color":"red"}`, i)); a.status != 201 {
+			t.Fatal(a.status, a.body.String())
+		}
+	}
+	for _, n := range f.nodes {
+		until(t, n, func(s observe.Snapshot) bool {
+			return slices.ContainsFunc(s.Endpoints, func(e observe.EndpointFigures) bool {
+				return e.Name == "127.0.0.1:1" && e.Waiting == events && e.Failures > 0 && strings.Contains(e.Failed, "refused")
+			})
+		})
+	}
 }

@@ -1,32 +1,42 @@
 package observe
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"cmp"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // EndpointFigures is how one of those who are told of events is: a webhook by its host, a Go
-// function, the bus, or writes that follow. What waits and what is dead is counted for the shards
-// that this node works on.
+// function, the bus, or writes that follow. A node counts what waits and what is dead in the shards that it
+// works on; a Snapshot has the figures of all nodes together.
 type EndpointFigures struct {
 	Name     string  `json:"name"`
-	Waiting  int     `json:"waiting"`  // events that it has not been told of
-	Oldest   float64 `json:"oldest"`   // since the oldest of these happened, in seconds; 0 where there is none
-	Attempts uint64  `json:"attempts"` // by this node, since the start
-	Failures uint64  `json:"failures"` // of these
-	Dead     int     `json:"dead"`     // dead letters
+	Waiting  int     `json:"waiting"`          // events that it has not been told of
+	Oldest   float64 `json:"oldest"`           // since the oldest of these happened, in seconds; 0 where there is none
+	Attempts uint64  `json:"attempts"`         // since the nodes started
+	Failures uint64  `json:"failures"`         // of these
+	Dead     int     `json:"dead"`             // dead letters
+	Failed   string  `json:"failed,omitempty"` // why the last attempt of a node failed; "" where it did not
 }
 
 // Endpoints tells where to ask for those who are told of events: without it there are no figures of
 // them.
 func (r *Recorder) Endpoints(endpoints func() []EndpointFigures) { r.endpoints.Store(&endpoints) }
 
-// endpointFigures gives the figures of endpoints, those of one name together; nil where there are none.
+// endpointFigures gives the figures of endpoints by this node; nil where there are none.
 func (r *Recorder) endpointFigures() []EndpointFigures {
 	ask := r.endpoints.Load()
 	if ask == nil {
 		return nil
 	}
+	return together((*ask)())
+}
+
+// together adds up the figures of one name.
+func together(list []EndpointFigures) []EndpointFigures {
 	var out []EndpointFigures
 	at := map[string]int{}
-	for _, f := range (*ask)() {
+	for _, f := range list {
 		i, known := at[f.Name]
 		if !known {
 			at[f.Name] = len(out)
@@ -36,7 +46,7 @@ func (r *Recorder) endpointFigures() []EndpointFigures {
 		x := &out[i]
 		x.Waiting, x.Dead = x.Waiting+f.Waiting, x.Dead+f.Dead
 		x.Attempts, x.Failures = x.Attempts+f.Attempts, x.Failures+f.Failures
-		x.Oldest = max(x.Oldest, f.Oldest)
+		x.Oldest, x.Failed = max(x.Oldest, f.Oldest), cmp.Or(x.Failed, f.Failed)
 	}
 	return out
 }

@@ -71,6 +71,7 @@ func (s *Snapshot) addNodes(self Node, own *report, peers []Peer) {
 		if p.Figures != nil && p.Figures.whole != nil && p.Figures.whole.Window == s.Window && !n.Gone && !n.Left {
 			n.Total = p.Figures.whole.total()
 			reports = append(reports, p.Figures.whole)
+			s.Endpoints = together(append(s.Endpoints, p.Figures.whole.Endpoints...))
 		}
 		s.Nodes = append(s.Nodes, n)
 	}

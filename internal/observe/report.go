@@ -24,6 +24,8 @@ type report struct {
 	Patterns []patternReport
 	Business []businessReport
 	Study    *study.Figures // since the start only; nil where there is none
+
+	Endpoints []EndpointFigures // only of other nodes
 }
 
 // step is one interval of the charts, over the whole service.
@@ -158,13 +160,14 @@ func (r *Recorder) Export(w Window, most int) [][]byte {
 	rep := r.report(w, r.uptime())
 	rep.Number = r.exports
 	r.mu.Unlock()
+	rep.Endpoints = r.endpointFigures()
 
 	var split []report
 	room := most / 2 // for what gob adds, and for the chart and the metrics in the first part
 	for at := 0; at < len(rep.Patterns) || at == 0; {
 		part := report{Layout: rep.Layout, Window: rep.Window, Number: rep.Number, Part: len(split), Covered: rep.Covered}
 		if at == 0 {
-			part.Steps, part.Business, part.Study = rep.Steps, rep.Business, rep.Study
+			part.Steps, part.Business, part.Study, part.Endpoints = rep.Steps, rep.Business, rep.Study, rep.Endpoints
 		}
 		size, from := 0, at
 		for at < len(rep.Patterns) && (at == from || size < room) {
@@ -237,6 +240,9 @@ func (rep *report) sound() bool {
 	numbers := []float64{rep.Covered}
 	if rep.Study != nil {
 		numbers = append(numbers, rep.Study.Numbers()...)
+	}
+	for _, e := range rep.Endpoints {
+		numbers = append(numbers, e.Oldest)
 	}
 	for _, p := range rep.Patterns {
 		if !fits(p.Row, cellCount) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -30,6 +31,7 @@ type Endpoint struct {
 	calm     atomic.Int64 // how long it was not, in nanoseconds, the last time that it was too slow
 	attempts atomic.Uint64
 	failures atomic.Uint64
+	failed   atomic.Pointer[string] // why the last attempt failed; nil where it did not
 }
 
 // Failure says more of a delivery that failed.
@@ -70,6 +72,21 @@ func Backoff(first, longest time.Duration, attempts int) func(int) (time.Duratio
 // Jitter gives a time up to a fifth longer, so that what failed together does not come back together.
 func Jitter(d time.Duration) time.Duration { return d + rand.N(d/5+1) }
 
+// note counts an attempt that failed, and remembers why.
+func (x *Endpoint) note(err error) {
+	if err == nil {
+		x.failed.Store(nil)
+		return
+	}
+	const most = 200 // bytes, for people
+	x.failures.Add(1)
+	why, _, _ := strings.Cut(err.Error(), "\n")
+	if len(why) > most {
+		why = strings.ToValidUTF8(why[:most], "") + "…"
+	}
+	x.failed.Store(&why)
+}
+
 // tell makes one attempt.
 func (x *Endpoint) tell(ctx context.Context, j *Job) (err error) {
 	x.attempts.Add(1)
@@ -77,9 +94,7 @@ func (x *Endpoint) tell(ctx context.Context, j *Job) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())
 		}
-		if err != nil {
-			x.failures.Add(1)
-		}
+		x.note(err)
 	}()
 	return x.Do(ctx, &j.Event, j.Attempts+1)
 }

@@ -12,6 +12,7 @@ type EndpointFigures struct {
 	Pending, Dead      int           // in the shards that this node holds; of very many not all are counted
 	Oldest             time.Duration // since the oldest pending event happened; 0: there is none
 	Attempts, Failures uint64        // by this node
+	Failed             string        // why the last attempt of this node failed; "" where it did not
 }
 
 // Figures gives the figures of all endpoints, and of the relay's own jobs where there are any.
@@ -39,6 +40,9 @@ func (e *Events) Figures() []EndpointFigures {
 	for _, x := range e.config.Endpoints {
 		f := e.figures(x.Target, counts[x.Lane])
 		f.Attempts, f.Failures = x.attempts.Load(), x.failures.Load()
+		if failed := x.failed.Load(); failed != nil {
+			f.Failed = *failed
+		}
 		out = append(out, f)
 		delete(counts, x.Lane)
 	}

@@ -68,7 +68,7 @@ export function makeNodes() {
       if (alone) return
       const there = f.nodes.filter((n) => !n.gone && !n.left).length
       const which = f.merged === there ? `all ${there} nodes` : `${f.merged} of ${there} nodes`
-      set(note, `The figures are those of ${which} together; cache, store and process are this node’s own`)
+      set(note, `The figures are those of ${which} together; cache, store, accepted writes and process are this node’s own`)
       const wanted = f.nodes.map((n) => n.boot)
       for (const [boot, r] of rows) if (!wanted.includes(boot)) { r.row.remove(); rows.delete(boot) }
       f.nodes.forEach((n, i) => {
