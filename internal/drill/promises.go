@@ -140,9 +140,15 @@ func (s *scene) byStart() []*load.Note {
 func (s *scene) accepts() Promise {
 	const name, bound = "writes are accepted for later", "99 % in time, with the store away"
 	var f figures
+	var cases []string
 	for stream := range s.result.Streams {
 		p := s.trouble(stream)
-		p.keep = func(_ *load.Note, p *load.Pattern) bool { return p.Accept }
+		p.keep = func(n *load.Note, p *load.Pattern) bool {
+			if p.Accept && n.Class != load.Good && n.Class != load.Refused {
+				note(&cases, "%s, asked for %s after the trouble began, %s after %s", p.Name, (n.At - s.struck).Round(time.Millisecond), n.Class, (n.Done - n.At).Round(time.Millisecond))
+			}
+			return p.Accept
+		}
 		g := s.of(p)
 		f.counts.Add(&g.counts)
 	}
@@ -150,7 +156,9 @@ func (s *scene) accepts() Promise {
 	if n < 20 {
 		return unjudged(name, bound, fmt.Sprintf("only %d such writes were made", n))
 	}
-	return kept(name, bound, f.answered() >= 0.99, "%.1f %% of %d%s", 100*f.answered(), n, whatElse(&f.counts))
+	p := kept(name, bound, f.answered() >= 0.99, "%.1f %% of %d%s", 100*f.answered(), n, whatElse(&f.counts))
+	p.Details = cases
+	return p
 }
 
 // reads: reads go on.
