@@ -78,7 +78,7 @@ const (
 	calmFor        = 5
 )
 
-// watchLoad says, until ctx ends, when requests are refused since there is more to do than can be done.
+// watchLoad says, until ctx ends, when requests are refused, or get old answers, since there is more to do than can be done.
 func (n *node) watchLoad(ctx context.Context) {
 	ticker := time.NewTicker(watchLoadEvery)
 	defer ticker.Stop()
@@ -104,7 +104,7 @@ func (n *node) watchLoad(ctx context.Context) {
 		before = now
 		if total == 0 {
 			if calm++; calm == calmFor {
-				n.board.Set(health.Load, health.OK, "no request had to be refused for some seconds")
+				n.board.Set(health.Load, health.OK, "nobody had to be refused, or given an old answer, for some seconds")
 			}
 			continue
 		}
@@ -112,15 +112,15 @@ func (n *node) watchLoad(ctx context.Context) {
 			worst = model.Bulk
 		}
 		calm, worst = 0, max(worst, top)
-		n.board.Set(health.Load, health.Degraded, "more comes than can be done, and some requests are refused", n.shedding(worst)...)
+		n.board.Set(health.Load, health.Degraded, "more comes than can be done: some requests are refused, or get old answers", n.shedding(worst)...)
 	}
 }
 
-// shed counts those who were refused at the gates, by priority.
+// shed counts those who were refused at the gates, or let in for an old answer only, by priority.
 func (x *admission) shed() (sum [model.Critical + 1]uint64) {
 	for _, f := range []admit.Figures{x.door.Figures().Figures, x.reads.Figures(), x.writes.Figures()} {
 		for i, c := range f.Classes { // critical ones first
-			sum[int(model.Critical)-i] += c.Refused
+			sum[int(model.Critical)-i] += c.Refused + c.Shed
 		}
 	}
 	return sum

@@ -182,6 +182,9 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 		d.inside.Add(1)
 		c.inside.Store(p.entry(processor))
 		c.shed.Store(true)
+		d.mu.Lock()
+		d.counts.shed[p.priority]++
+		d.mu.Unlock()
 		return true
 	default:
 		d.count(p, Full)

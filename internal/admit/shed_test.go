@@ -46,6 +46,9 @@ func TestWhoIsLetInForAnOldAnswerCountsAsRefusedOnce(t *testing.T) {
 					}
 				}
 				c.Idle()
+				if n := d.Figures().Classes[1].Shed; n != 1 {
+					t.Errorf("%d were let in for an old answer only", n)
+				}
 				if door, gate := d.Figures().Classes[1].Refused, reads.Figures().Classes[1].Refused; door != 0 || gate != want || told != 0 {
 					t.Errorf("counted as refused: %d at the door, which told of %d, and %d at the gate", door, told, gate)
 				}

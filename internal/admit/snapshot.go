@@ -23,6 +23,7 @@ type Class struct {
 	Waited   uint64  `json:"waited"` // had to wait
 	Wait     float64 `json:"wait"`   // seconds that those waited who were let in, in all
 	Refused  uint64  `json:"refused"`
+	Shed     uint64  `json:"shed"` // were let in for an old answer only
 }
 
 // Refusal counts those who were not let in.
@@ -73,11 +74,12 @@ type counts struct {
 	waited  [priorities]uint64
 	wait    [priorities]time.Duration // of those who were let in, in all
 	refused [priorities][reasons]uint64
+	shed    [priorities]uint64
 }
 
 func (f *Figures) add(c *counts) {
 	for p := model.Critical; ; p-- {
-		one := Class{Priority: PriorityName(p), Waited: c.waited[p], Wait: c.wait[p].Seconds()}
+		one := Class{Priority: PriorityName(p), Waited: c.waited[p], Wait: c.wait[p].Seconds(), Shed: c.shed[p]}
 		for r, n := range c.refused[p] {
 			one.Refused += n
 			if n > 0 {

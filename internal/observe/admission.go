@@ -31,7 +31,7 @@ func (r *Recorder) admissionFigures() *Admission {
 // admissionDescs names the metrics of admission.
 type admissionDescs struct {
 	limit, inside, waiting, overloaded, service *prometheus.Desc
-	waited, wait, refused                       *prometheus.Desc
+	waited, wait, refused, shed                 *prometheus.Desc
 	requests, connections                       *prometheus.Desc
 	quotaRefused, quotaCallers                  *prometheus.Desc
 }
@@ -49,6 +49,7 @@ func newAdmissionDescs() admissionDescs {
 		waited:      desc("waited_total", "Those who had to wait at a gate.", "gate", "priority"),
 		wait:        desc("wait_seconds_total", "Time that those waited at a gate who were let in.", "gate", "priority"),
 		refused:     desc("refused_total", "Those who were not let in: full, they waited and there was no room; late, nobody waited for the answer any more.", "gate", "priority", "reason"),
+		shed:        desc("shed_total", "Those who were let in for an old answer only, since there was no room for more.", "gate", "priority"),
 		requests:    desc("requests_total", "Requests that came to the door."),
 		connections: desc("connections", "Connections that are open."),
 		quotaRefused: prometheus.NewDesc("partita_quota_refused_total",
@@ -60,7 +61,7 @@ func newAdmissionDescs() admissionDescs {
 
 func (d *admissionDescs) describe(ch chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{d.limit, d.inside, d.waiting, d.overloaded, d.service, d.waited, d.wait, d.refused,
-		d.requests, d.connections, d.quotaRefused, d.quotaCallers} {
+		d.shed, d.requests, d.connections, d.quotaRefused, d.quotaCallers} {
 		ch <- one
 	}
 }
@@ -91,6 +92,9 @@ func (d *admissionDescs) collect(ch chan<- prometheus.Metric, a *Admission) {
 		for _, c := range g.f.Classes {
 			send(d.waited, count, float64(c.Waited), g.name, c.Priority)
 			send(d.wait, count, c.Wait, g.name, c.Priority)
+			if g.name == "door" {
+				send(d.shed, count, float64(c.Shed), g.name, c.Priority)
+			}
 		}
 		for _, r := range g.f.Refusals {
 			send(d.refused, count, float64(r.Count), g.name, r.Priority, r.Reason)
