@@ -188,6 +188,42 @@ func TestRunStopsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
+// A node that is to end says so at /readyz for a while, and answers all the same, also over new connections.
+func TestAStopIsToldBeforeItComes(t *testing.T) {
+	c, _ := config(t, notes)
+	c.StopDelay = 4 * time.Second
+	app := open(t, c)
+	start(t, app)
+	address := "http://" + app.Addr()
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func(path string) int {
+		res, err := fresh.Get(address + path)
+		if err != nil {
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	if code := ask("/readyz"); code != http.StatusOK {
+		t.Fatalf("before the end /readyz says %d", code)
+	}
+	end()
+	for ask("/readyz") == http.StatusOK { // the end is noticed in a moment
+	}
+	if ready, healthy := ask("/readyz"), ask("/healthz"); ready != http.StatusServiceUnavailable || healthy != http.StatusOK {
+		t.Errorf("at the end /readyz says %d, /healthz %d", ready, healthy)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if code := ask("/readyz"); code != 0 {
+		t.Errorf("after the end /readyz says %d", code)
+	}
+}
+
 func TestRequestsUnderWayAreFinished(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	c, _ := config(t, coded)

@@ -84,6 +84,9 @@ type Config struct {
 	HandlerTimeout time.Duration
 	// DrainTimeout bounds how long Stop waits for requests under way. Default: 10 s.
 	DrainTimeout time.Duration
+	// StopDelay is how long Run goes on serving when it is to end, while /readyz says 503: whoever sends
+	// requests here hears of it before they would be refused a connection. Default: 0.
+	StopDelay time.Duration
 
 	// KeepChanges is how long changes stay readable in the change log. Default: 7 days.
 	KeepChanges time.Duration
@@ -244,7 +247,7 @@ func (c *Config) validate() error {
 		field string
 		value time.Duration
 	}{
-		{"RequestTimeout", c.RequestTimeout}, {"HandlerTimeout", c.HandlerTimeout}, {"DrainTimeout", c.DrainTimeout},
+		{"RequestTimeout", c.RequestTimeout}, {"HandlerTimeout", c.HandlerTimeout}, {"DrainTimeout", c.DrainTimeout}, {"StopDelay", c.StopDelay},
 		{"KeepChanges", c.KeepChanges}, {"KeepOutcomes", c.KeepOutcomes}, {"SharedCacheTimeout", c.SharedCacheTimeout},
 	} {
 		if d.value < 0 {

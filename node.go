@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/partita-dev/partita/bus"
 	"github.com/partita-dev/partita/cache"
@@ -267,6 +268,21 @@ func (n *node) cause() error {
 		return n.failure
 	default:
 		return nil
+	}
+}
+
+// takeLeave lets /readyz say that the node stops, and everything else go on for a while.
+func (n *node) takeLeave(delay time.Duration) {
+	n.serving.Store(false)
+	if delay <= 0 {
+		return
+	}
+	n.logger.Info("the node stops", "in", delay)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-n.failed:
 	}
 }
 

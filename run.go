@@ -23,6 +23,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
+		n.takeLeave(a.config.StopDelay)
 	case <-n.failed:
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.DrainTimeout)

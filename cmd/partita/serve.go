@@ -87,6 +87,8 @@ type serveCommand struct {
 	CacheSize    size          `help:"Memory of the cache." env:"PARTITA_CACHE_SIZE" default:"64MiB"`
 	MaxBody      size          `help:"Largest body of a request." env:"PARTITA_MAX_BODY" default:"1MiB"`
 
+	StopDelay time.Duration `help:"How long to go on serving after SIGTERM, while /readyz says 503: as long as a balancer takes to look there and believe it." env:"PARTITA_STOP_DELAY" default:"0s"`
+
 	Timeout time.Duration `help:"How long the work on one request may take." name:"request-timeout" env:"PARTITA_REQUEST_TIMEOUT" default:"10s"`
 
 	LogFormat string `help:"How the log is written: text or json." env:"PARTITA_LOG_FORMAT" enum:"text,json" default:"text"`
@@ -133,7 +135,7 @@ func (k *serveCommand) Run(ctx context.Context, c *console) error {
 		Auth:        partita.Auth{Secret: secret, JWKS: k.JWKS, Issuer: k.Issuer, Audience: k.Audience},
 		Webhooks:    hooks,
 		SharedCache: k.Cache, SharedCacheTimeout: k.CacheTimeout,
-		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), RequestTimeout: k.Timeout, TraceEndpoint: k.OTLP, Logger: logger,
+		CacheBytes: int64(k.CacheSize), MaxBody: int64(k.MaxBody), RequestTimeout: k.Timeout, StopDelay: k.StopDelay, TraceEndpoint: k.OTLP, Logger: logger,
 	})
 	if err != nil {
 		if _, ok := errors.AsType[*model.Complaints](err); ok {

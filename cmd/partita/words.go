@@ -22,7 +22,7 @@ var flags = strings.NewReplacer(
 	" (Config.Auth)", "", "Config.Auth.Secret", "the secret of tokens", "Config.Auth.JWKS", "--jwks", "Config.Auth: ", "",
 	" (Config.Webhooks.Secrets)", "", " (Config.Bus)", "", "Config.Webhooks.Secrets", "PARTITA_WEBHOOK_SECRET", "Config.Webhooks.Allow", "--webhook-allow",
 	"Config.CacheBytes", "--cache-size", "Config.MaxBody", "--max-body", "Config.TraceEndpoint", "--otlp",
-	"Config.SharedCacheTimeout", "--cache-timeout", "Config.SharedCache", "--cache", "Config.RequestTimeout", "--request-timeout",
+	"Config.SharedCacheTimeout", "--cache-timeout", "Config.SharedCache", "--cache", "Config.RequestTimeout", "--request-timeout", "Config.StopDelay", "--stop-delay",
 	"Config.DataDir", "--data", "Config.Store", "--store", "Config.Bus", "--bus", "Config.Node", "--node", "Config.Listen", "--listen",
 	"Config.ModelSource", "the model file", "Config.Model", "the model file", "Config.Auth", "the secret of tokens or --jwks", "Config.Webhooks", "--webhook-allow",
 )
