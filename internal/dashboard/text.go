@@ -81,7 +81,6 @@ func conditionText(b *strings.Builder, s observe.Snapshot) {
 	}
 }
 
-// nodeText is a line for each node, where there are several.
 // after gives text behind a word; "" for no text.
 func after(word, text string) string {
 	if text == "" {
@@ -90,6 +89,7 @@ func after(word, text string) string {
 	return word + text
 }
 
+// nodeText is a line for each node, where there are several.
 func nodeText(b *strings.Builder, s observe.Snapshot) {
 	if len(s.Nodes) < 2 {
 		return
