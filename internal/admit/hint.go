@@ -31,11 +31,16 @@ func (d *Door) isHeavy(p *pattern, head []byte, now time.Time) bool {
 		d.lookForHeavy(now)
 	}
 	hints := d.heavy.Load()
-	if hints == nil || p.read == nil && p.write == nil {
+	return hints != nil && names(*hints, p, head)
+}
+
+// names tells whether a request names one of the partitions.
+func names(hints []heavyHint, p *pattern, head []byte) bool {
+	if p.read == nil && p.write == nil {
 		return false
 	}
-	for i := range *hints {
-		if (*hints)[i].named(p, head) {
+	for i := range hints {
+		if hints[i].named(p, head) {
 			return true
 		}
 	}
@@ -70,6 +75,35 @@ func (d *Door) lookForHeavy(now time.Time) {
 		return
 	}
 	d.heavy.Store(&hints)
+	d.sortOut(hints)
+}
+
+// sortOut puts those in the lines of heavy partitions who were held with all others before theirs was found: it is found
+// after a tenth of a second, in which as many of it come as of all others, or more.
+func (d *Door) sortOut(hints []heavyHint) {
+	for line := range int(kinds) {
+		for p := range d.all[line] {
+			for h := d.all[line][p].oldest; h != nil; {
+				next := h.younger
+				if names(hints, h.pattern, h.head) {
+					d.move(h, line+int(kinds))
+				}
+				h = next
+			}
+		}
+	}
+}
+
+// move puts one who is held in another line, as its newest.
+func (d *Door) move(h *held, line int) {
+	address := h.lane.key
+	if !h.stale {
+		d.lines[h.line].remove(&h.waiter)
+	}
+	d.all[h.line][h.priority].remove(h)
+	h.line = line
+	d.lines[line].put(&h.waiter, h.priority, address)
+	d.all[line][h.priority].add(h)
 }
 
 // named tells whether a request names the partition: a read in its path, a write in its body.

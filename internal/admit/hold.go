@@ -27,7 +27,9 @@ const (
 type held struct {
 	waiter[uint64]
 	priority       model.Priority
-	line           int   // of the Door's lines
+	pattern        *pattern
+	head           []byte // how it begins; it stays there for as long as it is held
+	line           int    // of the Door's lines
 	older, younger *held // of those of its line and priority
 	stale          bool  // in no lane any more: it has been held for too long
 	left           bool  // its caller has gone
@@ -155,7 +157,7 @@ func (d *Door) hold(c *Conn, p *pattern, k kind, head []byte) bool {
 		h.line += int(kinds)
 	}
 	h.asked, h.weight, h.answered, h.left, h.of = now, 1, false, false, h
-	h.priority = p.priority
+	h.priority, h.pattern, h.head = p.priority, p, head
 	d.lines[h.line].put(&h.waiter, p.priority, c.address)
 	d.all[h.line][h.priority].add(h)
 	d.counts.waited[p.priority]++
