@@ -8,43 +8,18 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// batchVFS is another file system, whose write-ahead logs take the many small writes of a commit as
-// one. SQLite writes two pieces per page, and asks for them only after it has synced them: other
-// connections do not look at frames before they are committed.
-type batchVFS struct{ vfs.VFS }
-
 // batchSize is the most that is held back.
 const batchSize = 1 << 20
 
-// batched registers the batched form of a file system and gives its name.
+// batched registers another form of a file system and gives its name: its write-ahead logs take the many small writes of a
+// commit as one. SQLite writes two pieces per page, and asks for them only after it has synced them: other connections do not
+// look at frames before they are committed.
 func batched(name string) string {
 	own := "partita"
 	if name != "" {
 		own += "-" + name
 	}
-	vfs.Register(own, batchVFS{vfs.Find(name)})
-	return own
-}
-
-func (v batchVFS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	f, flags, err := v.VFS.Open(name, flags)
-	return batch(f, flags, err)
-}
-
-func (v batchVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	inner, ok := v.VFS.(vfs.VFSFilename)
-	if !ok {
-		return v.Open(name.String(), flags)
-	}
-	f, flags, err := inner.OpenFilename(name, flags)
-	return batch(f, flags, err)
-}
-
-func batch(f vfs.File, flags vfs.OpenFlag, err error) (vfs.File, vfs.OpenFlag, error) {
-	if err == nil && flags&vfs.OPEN_WAL != 0 {
-		f = &batchFile{File: f}
-	}
-	return f, flags, err
+	return wrap(own, name, vfs.OPEN_WAL, func(f vfs.File) vfs.File { return &batchFile{File: f} })
 }
 
 // batchFile holds back writes that follow on one another until the file is synced or looked at.

@@ -23,7 +23,7 @@ func TestWhatACheckpointCopiesIsWrittenWithPauses(t *testing.T) {
 	for flag, want := range map[vfs.OpenFlag]time.Duration{vfs.OPEN_MAIN_DB: 10 * pause, vfs.OPEN_WAL: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			beneath := &taken{}
-			f, _, err := slow(beneath, flag, nil)
+			f, _, err := wrapped{of: vfs.OPEN_MAIN_DB, with: slow}.opened(beneath, flag, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
