@@ -102,7 +102,7 @@ func (n *node) relaying(ctx context.Context, books *work.Books, consumers []rela
 	if len(consumers) == 0 && accepts == nil && n.views == nil {
 		return
 	}
-	c := relay.Config{Books: books, Store: n.store, Node: n.name, Consumers: consumers, Logger: n.logger, Excess: n.excess}
+	c := relay.Config{Books: books, Store: n.store, Node: n.name, Consumers: consumers, Logger: n.logger, Excess: n.excess, Later: n.later}
 	if accepts != nil {
 		c.Hold = func(ctx context.Context, s relay.Shard) { accepts.Carry(ctx, s.Index) }
 	}

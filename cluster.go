@@ -2,6 +2,7 @@ package partita
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/partita-dev/partita/cache"
@@ -110,6 +111,15 @@ func (n *node) excess(held int) int {
 		}
 	}
 	return relay.Excess(held, others...)
+}
+
+// later tells whether a node that this one hears of has the model of a revision, and the store. It must have
+// been started after this one: so two models that each have what the other lacks do not leave the work to
+// each other.
+func (n *node) later(revision string) bool {
+	return n.neighbours.members != nil && slices.ContainsFunc(n.neighbours.members.Nodes(), func(other observe.Node) bool {
+		return other.Revision == revision && other.Started.After(n.started) && hasStore(other)
+	})
 }
 
 // beat is how often a feed looks into the log although nothing was told; 0: seldom enough.

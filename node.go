@@ -54,6 +54,7 @@ type node struct {
 	listeners atomic.Pointer[[]func(*store.Change)] // who hears of commits, in order
 	remembers atomic.Pointer[relay.Relay]           // who keeps those of this node for a moment
 
+	started time.Time
 	serving atomic.Bool        // what /readyz says
 	end     context.CancelFunc // of what runs in the background
 	work    sync.WaitGroup     // likewise
@@ -70,7 +71,7 @@ type node struct {
 func start(ctx context.Context, a *App) (_ *node, err error) {
 	c := a.config
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{model: a.model, name: c.Node, logger: c.Logger, board: &health.Board{}, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
+	n := &node{started: time.Now(), model: a.model, name: c.Node, logger: c.Logger, board: &health.Board{}, end: end, stopping: make(chan struct{}), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.stop(ctx))

@@ -227,6 +227,9 @@ func (r *Relay) stop(stopped map[store.Partition]stop, p store.Partition, s stop
 	if fault.Transient(s.cause) && !errors.Is(s.cause, ErrStop) {
 		return
 	}
+	if later, ok := errors.AsType[*laterModel](s.cause); ok && r.meets(later) {
+		return
+	}
 	const most = 1000 // a bound for what is remembered; beyond it some is said again
 	r.mu.Lock()
 	said := r.said[p] == version

@@ -27,11 +27,14 @@ func (r *Relay) keepLeases(ctx context.Context) {
 			r.yield(ctx)
 			return
 		}
-		r.share(ctx, &spread)
-		asked := time.Now()
-		held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, spread.wanted(asked)...)
-		if err == nil {
-			r.hold(held, asked.Add(r.config.LeaseTime))
+		var err error
+		if r.leaves() {
+			if r.Held() > 0 {
+				r.leave(ctx)
+			}
+		} else {
+			r.share(ctx, &spread)
+			err = r.lease(ctx, spread.wanted(time.Now()))
 		}
 		if ctx.Err() == nil {
 			r.report(&r.leasing, err)
@@ -42,6 +45,16 @@ func (r *Relay) keepLeases(ctx context.Context) {
 		case <-every.C:
 		}
 	}
+}
+
+// lease takes or renews leases.
+func (r *Relay) lease(ctx context.Context, names []string) error {
+	asked := time.Now()
+	held, err := r.config.Store.Lease(ctx, r.config.Node, r.config.LeaseTime, names...)
+	if err == nil {
+		r.hold(held, asked.Add(r.config.LeaseTime))
+	}
+	return err
 }
 
 // hold works on the shards whose leases this node has until then, and on no others.

@@ -185,6 +185,39 @@ reads:`
 	})
 }
 
+// A node that meets a change of a later model leaves the work to a node that has that model, while there
+// is one, and does it again when there is none.
+func TestTheWorkIsLeftToTheLaterModel(t *testing.T) {
+	url := database.Database(t)
+	w := openWorld(t, sourceModel+worldViews, url, t.TempDir(), nil)
+	defer w.store.Close()
+	views := relay.NewViews(relay.ViewsConfig{Books: w.books, Store: w.store})
+	if err := views.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var there atomic.Bool
+	earlier := relay.New(relay.Config{Books: w.books, Store: w.store, Node: "earlier", Consumers: []relay.Consumer{views}, Tick: 50 * time.Millisecond,
+		LeaseTime: 300 * time.Millisecond, Later: func(string) bool { return there.Load() }})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { earlier.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	until(t, "the earlier model's node holds every shard", func() bool { return earlier.Held() == relay.Shards })
+
+	next := openWorld(t, strings.Replace(sourceModel, "\nreads:", "\n      extra: int?\nreads:", 1)+worldViews, url, t.TempDir(), nil)
+	defer next.store.Close()
+	later, _, stop := run(t, next, next.store, 50*time.Millisecond)
+	there.Store(true)
+	next.put("ann", map[int64][]model.Value{1: append(next.thing("ann", 1, "red", "attic", 1, 100, 0.5, 0), model.Int(7))})
+	until(t, "the later model's node does the work", func() bool { return later.Held() == relay.Shards })
+	if earlier.Held() != 0 || earlier.Failing() != "" {
+		t.Errorf("the earlier model's node holds %d shards and says %q", earlier.Held(), earlier.Failing())
+	}
+	there.Store(false)
+	stop()
+	until(t, "the earlier model's node works again", func() bool { return earlier.Held() == relay.Shards })
+}
+
 // How late a view is counts from the oldest change that is not in it.
 func TestLagCountsFromTheOldestChange(t *testing.T) {
 	stores(t, func(t *testing.T, place func() (string, string)) {

@@ -28,6 +28,10 @@ type Config struct {
 	// before leases are renewed; nil: none.
 	Excess func(held int) int
 
+	// Later tells whether a node with the model of this revision, which is not this node's, can do the work.
+	// While one can, it does all of it, once this node has met a change that it cannot interpret. nil: none can.
+	Later func(revision string) bool
+
 	// Hold is run for each shard while this node has its lease; its ctx ends when the lease is lost.
 	// It works on the shard beside the change log, such as on accepted writes. Default: nothing.
 	Hold func(ctx context.Context, s Shard)
@@ -95,6 +99,8 @@ type Relay struct {
 	lag      *lags
 	marks    *marks
 	held     atomic.Int32
+	later    atomic.Pointer[string] // the revision of a model that has more than this node's, as a change said; nil: none
+	started  time.Time
 	leasing  atomic.Pointer[string] // why leases are not renewed; nil while they are
 
 	mu   sync.Mutex
@@ -112,7 +118,7 @@ func New(c Config) *Relay {
 	if c.Tick <= 0 {
 		c.Tick = time.Second
 	}
-	r := &Relay{config: c, marks: newMarks(), said: map[store.Partition]uint64{}}
+	r := &Relay{config: c, started: time.Now(), marks: newMarks(), said: map[store.Partition]uint64{}}
 	for _, f := range c.Books.Store.Families {
 		if !c.Books.Follow(f) {
 			continue

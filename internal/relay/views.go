@@ -106,8 +106,7 @@ func (v *Views) Follow(ctx context.Context, c *store.Change, b *Batch) error {
 		g.follows[c.Partition] = follows
 	}
 	if c.Foreign {
-		return fmt.Errorf("version %d was written by a node with another model (revision %s), which has more than this one knows: "+
-			"serve that model, or a later one: %w", c.Version, c.Revision, ErrStop)
+		return &laterModel{version: c.Version, revision: c.Revision}
 	}
 	for i, p := range plans {
 		if f := follows[i]; f.skip || c.Version <= f.since {

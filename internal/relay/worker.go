@@ -75,7 +75,7 @@ func (w *worker) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.relay.report(&w.failing, cmp.Or(err, partial), slog.Int("shard", w.shard.Index))
+		w.relay.report(&w.failing, w.relay.matters(cmp.Or(err, partial)), slog.Int("shard", w.shard.Index))
 		if err != nil {
 			failures++
 			wait = min(50*time.Millisecond<<min(failures, 6), 2*time.Second)
