@@ -57,16 +57,16 @@ func (d *Door) lookForHeavy(now time.Time) {
 	if list := d.heavy.Load(); list != nil && d.standingFrom(int(kinds), now) {
 		before = *list
 	}
-	for _, found := range [][]HeavyPartition{d.config.Heavy.costs.top(4, 0), d.config.Heavy.answers.top(4, fewAnswers)} {
-		for _, one := range found {
-			f, text := one.partition.Family, []byte(one.Partition)
-			same := func(h heavyHint) bool { return h.family == f && bytes.Equal(h.text, text) }
+	for _, top := range [][]HeavyPartition{d.config.Heavy.costs.top(4, 0), d.config.Heavy.answers.top(4, fewAnswers)} {
+		for _, one := range top {
+			f := one.partition.Family
+			h := heavyHint{f, []byte(one.Partition), []byte(`"` + f.By.Name + `"`)}
 			enough := heavyShare
-			if slices.ContainsFunc(before, same) {
+			if slices.ContainsFunc(before, h.same) {
 				enough = heavyStill
 			}
-			if one.Share >= enough && !slices.ContainsFunc(hints, same) {
-				hints = append(hints, heavyHint{f, text, []byte(`"` + f.By.Name + `"`)})
+			if one.Share >= enough && !slices.ContainsFunc(hints, h.same) {
+				hints = append(hints, h)
 			}
 		}
 	}
@@ -74,13 +74,24 @@ func (d *Door) lookForHeavy(now time.Time) {
 		d.heavy.Store(nil)
 		return
 	}
-	d.heavy.Store(&hints)
-	d.sortOut(hints)
+	found := hints
+	if old := d.heavy.Swap(&hints); old != nil {
+		found = slices.DeleteFunc(slices.Clone(hints), func(h heavyHint) bool { return slices.ContainsFunc(*old, h.same) })
+	}
+	d.sortOut(found)
+}
+
+// same tells whether another hint is for the same partition.
+func (h *heavyHint) same(o heavyHint) bool {
+	return h.family == o.family && bytes.Equal(h.text, o.text)
 }
 
 // sortOut puts those in the lines of heavy partitions who were held with all others before theirs was found: it is found
 // after a tenth of a second, in which as many of it come as of all others, or more.
 func (d *Door) sortOut(hints []heavyHint) {
+	if len(hints) == 0 {
+		return
+	}
 	for line := range int(kinds) {
 		for p := range d.all[line] {
 			for h := d.all[line][p].oldest; h != nil; {

@@ -30,9 +30,9 @@ type held struct {
 	pattern        *pattern
 	head           []byte // how it begins; it stays there for as long as it is held
 	line           int    // of the Door's lines
-	older, younger *held // of those of its line and priority
-	stale          bool  // in no lane any more: it has been held for too long
-	left           bool  // its caller has gone
+	older, younger *held  // of those of its line and priority
+	stale          bool   // in no lane any more: it has been held for too long
+	left           bool   // its caller has gone
 }
 
 // ages are those of one line and priority who are held, from the oldest to the newest.
