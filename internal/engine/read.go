@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -223,8 +224,7 @@ func (l *loader) Load(ctx context.Context) (*cache.Answer, error) {
 		e.sources(ctx, view, q.Args.Values[0], a.Version, true) // it is known from then on
 	}
 	if q.Read.List {
-		body := e.encodeList(q, result)
-		a.Pack(body, bodyTag(body))
+		e.packList(a, q, result)
 		return a, nil
 	}
 	if len(result.Rows) == 0 {
@@ -253,9 +253,25 @@ func (l *loader) read(ctx context.Context, query *store.Query) (*store.Result, e
 	return l.e.store.Read(ctx, p, query)
 }
 
-// encodeList makes the body of a page, with the cursors that lead on and back.
-func (e *Engine) encodeList(q *ReadRequest, result *store.Result) []byte {
-	b := append(make([]byte, 0, 64+len(result.Rows)*192), `{"items":[`...)
+// pages are where the bodies of lists are put together, before they are copied in the size that they have.
+var pages = sync.Pool{New: func() any { return new([]byte) }}
+
+const mostPage = 1 << 20 // kept for the next list
+
+// packList sets what a list answers.
+func (e *Engine) packList(a *cache.Answer, q *ReadRequest, result *store.Result) {
+	room := pages.Get().(*[]byte)
+	body := e.encodeList((*room)[:0], q, result)
+	a.Pack(body, bodyTag(body))
+	if cap(body) <= mostPage {
+		*room = body
+		pages.Put(room)
+	}
+}
+
+// encodeList appends the body of a page, with the cursors that lead on and back.
+func (e *Engine) encodeList(b []byte, q *ReadRequest, result *store.Result) []byte {
+	b = append(b, `{"items":[`...)
 	for i, row := range result.Rows {
 		if i > 0 {
 			b = append(b, ',')
