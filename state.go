@@ -55,13 +55,25 @@ func (n *node) ready() (bool, []string) {
 		if c.State == health.OK {
 			continue
 		}
-		wrong = append(wrong, strings.TrimSuffix(c.Name+": "+c.Cause, ": "))
+		wrong = append(wrong, wordsFor(c))
 		if c.Name == health.Store && c.State == health.Down && time.Since(c.Since) > loneAfter && n.othersHaveTheStore() {
 			lone = true
 			wrong = append(wrong, "other nodes reach the store, so requests are better sent to them")
 		}
 	}
 	return !lone, wrong
+}
+
+// wordsFor says of a part to anybody what is wrong with it. Some causes name partitions, receivers, or what the
+// program says of itself: those are for who may see /status.
+func wordsFor(c health.Component) string {
+	switch {
+	case c.Name == health.Accepts || c.Name == health.Deliveries || c.Name == health.Program:
+		return c.Name + ": " + string(c.State) + "; /status says why"
+	case c.Cause == "":
+		return c.Name
+	}
+	return c.Name + ": " + c.Cause
 }
 
 func (n *node) othersHaveTheStore() bool {

@@ -85,6 +85,9 @@ func TestAShardThatIsStuckIsSaid(t *testing.T) {
 			t.Errorf("the cause does not say %q: %+v, %+v", words, part, s.State)
 		}
 	}
+	if code, open := call(t, "GET", "http://"+app.Addr()+"/readyz", ""); code != http.StatusOK || !strings.Contains(open, "accepted writes: degraded; /status says why") {
+		t.Errorf("what anybody may see: %d, %s", code, open)
+	}
 	if len(part.Effects) != 1 || part.Effects[0].How != health.Delayed || fmt.Sprint(part.Effects[0].Writes) != "[add book]" || part.Since.IsZero() {
 		t.Errorf("what it means: %+v", part)
 	}
