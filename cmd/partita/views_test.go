@@ -164,7 +164,7 @@ func TestAViewIsTakenOutAndComesBack(t *testing.T) {
 // Of a fold over rows that expire it is said what was compared, and what cannot be.
 func TestWhatOfAViewCannotBeComparedIsSaid(t *testing.T) {
 	aging := strings.NewReplacer("key: id,", "key: id, keep: {for: 90d, from: at},", "input: [cents]", "input: [cents, at]",
-		"by: {day: = date(row.at)}", "by: {shop: = row.shop_id}").Replace(seen)
+		"by: {day: = date(row.at)}", "by: {shop: = row.shop_id}", "fresh: 1m", "fresh: 1s").Replace(seen)
 	dir := t.TempDir()
 	file, data := filepath.Join(dir, "seen.yaml"), filepath.Join(dir, "data")
 	if err := os.WriteFile(file, []byte(aging), 0o600); err != nil {
@@ -190,7 +190,19 @@ func TestWhatOfAViewCannotBeComparedIsSaid(t *testing.T) {
 	})
 	const not, whole = "have expired, and are not compared in full: 1\n", "days is what its source says in 1 row\n"
 	for end := time.Now().Add(time.Minute); ; { // a service that runs takes in what is left, and lets what is over expire
-		run(func(string) {})
+		run(func(base string) {
+			for time.Now().Before(end) { // it has begun with that when the view has the last sale
+				resp, err := http.Get(base + "/v1/days/b")
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					return
+				}
+				<-time.After(10 * time.Millisecond)
+			}
+		})
 		_, out, _ := command(t, "views", file, "--data", data, "--verify", "--quiet")
 		if strings.Contains(out, not) && strings.Contains(out, whole) {
 			return

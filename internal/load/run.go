@@ -203,7 +203,7 @@ func dispatch(flows []*flow, began time.Time, length time.Duration) time.Duratio
 			return behind.Quantile(0.9)
 		}
 		late := time.Since(began) - f.next
-		if late < 0 {
+		for late < 0 { // a signal may end a nap before its time
 			nap(-late)
 			late = time.Since(began) - f.next
 		}
