@@ -18,6 +18,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/partita-dev/partita"
+	"github.com/partita-dev/partita/internal/apptest"
 )
 
 const points = `
@@ -58,14 +59,7 @@ func runPoints(t *testing.T, c partita.Config, add func(*partita.App)) *partita.
 		t.Fatal(err)
 	}
 	add(app)
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	apptest.Run(t, app)
 	return app
 }
 

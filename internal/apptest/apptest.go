@@ -23,6 +23,13 @@ func Start(t testing.TB, c partita.Config) *partita.App {
 	if err != nil {
 		t.Fatal(err)
 	}
+	Run(t, app)
+	return app
+}
+
+// Run starts a service that a test has opened, and stops it at the end of the test.
+func Run(t testing.TB, app *partita.App) {
+	t.Helper()
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -31,5 +38,4 @@ func Start(t testing.TB, c partita.Config) *partita.App {
 			t.Error(err)
 		}
 	})
-	return app
 }
