@@ -71,12 +71,12 @@ func (s *Snapshot) addNodes(self Node, own *report, peers []Peer) {
 		if p.Figures != nil && p.Figures.whole != nil && p.Figures.whole.Window == s.Window && !n.Gone && !n.Left {
 			n.Total = p.Figures.whole.total()
 			reports = append(reports, p.Figures.whole)
-			s.Endpoints = together(append(s.Endpoints, p.Figures.whole.Endpoints...))
+			s.Endpoints = append(s.Endpoints, p.Figures.whole.Endpoints...)
 		}
 		s.Nodes = append(s.Nodes, n)
 	}
 	slices.SortFunc(s.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
-	s.Merged = len(reports)
+	s.Merged, s.Endpoints = len(reports), together(s.Endpoints)
 	s.fill(reports)
 }
 
